@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
+import sys
+import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
-T = TypeVar("T")
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
 
 SOURCES = ("embedded", "real")
 
@@ -28,3 +33,42 @@ def use_real() -> bool:
 def home() -> Path:
     """Return the folder for caches and the learner's record: `TF_STUDY_HOME` or ~/.tf_study."""
     return Path(os.environ.get("TF_STUDY_HOME", "~/.tf_study")).expanduser()
+
+
+def cached(build: Callable[[], Arrays]) -> Callable[[], Arrays]:
+    """Keep the arrays that `build` makes in memory and in an .npz file.
+
+    The file's name carries a hash of the module that defines `build`, so it is never stale. A
+    damaged file is made again; a folder that cannot be written only costs the speed-up.
+    """
+
+    @functools.cache
+    def load() -> Arrays:
+        path = _cache_file(build)
+        try:
+            with np.load(path) as stored:
+                return dict(stored)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            arrays = build()
+            _store(path, arrays)
+            return arrays
+
+    return functools.wraps(build)(load)
+
+
+def _cache_file(build: Callable[[], Arrays]) -> Path:
+    module = sys.modules[build.__module__]
+    source = Path(module.__file__).read_bytes()
+    name = f"{module.__name__.rpartition('.')[2]}-{build.__name__}-{hashlib.sha256(source).hexdigest()[:12]}"
+    return home() / "embedded" / f"{name}.npz"
+
+
+def _store(path: Path, arrays: Arrays) -> None:
+    """Write through a temporary file, so that a reader never sees half of it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            np.savez(file, **arrays)
+        os.replace(file.name, path)
+    except OSError:
+        return  # 캐시는 있으면 좋은 것일 뿐이다
