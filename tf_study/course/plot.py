@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import graphlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -137,6 +138,53 @@ def heatmap(
         ax.text(j, i, format(value, fmt), ha="center", va="center", color="black" if value > middle else "white")
     ax.set_title(title)
     return ax
+
+
+def graph(labels: Mapping[str, str], edges: Sequence[tuple[str, str]], title: str = "", ax: Axes | None = None) -> Axes:
+    """Draw a directed acyclic graph from left to right, one column per depth.
+
+    Args:
+        labels: text in the box of each node, by the node's name.
+        edges: (from, to) pairs of names.
+
+    Raises:
+        ValueError: an edge names a node without a label, or the edges form a cycle.
+    """
+    unknown = {name for edge in edges for name in edge} - set(labels)
+    if unknown:
+        raise ValueError(f"간선의 이름은 labels에 있어야 한다. 없는 이름: {sorted(unknown)}")
+    places = _layered(labels, edges)
+    width, height = (max(p[k] for p in places.values()) + 1 for k in (0, 1))
+    ax = ax or plt.subplots(figsize=(1.6 * width + 0.4, 0.8 * height + 0.8))[1]
+    for source, target in edges:
+        bend = 0.0 if places[target][0] - places[source][0] == 1 else 0.2
+        arrow = {"arrowstyle": "->", "color": "0.4", "shrinkA": 22, "shrinkB": 22, "connectionstyle": f"arc3,rad={bend}"}
+        ax.annotate("", places[target], places[source], arrowprops=arrow)
+    for name, label in labels.items():
+        box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": COLORS[0]}
+        ax.text(*places[name], label, ha="center", va="center", fontsize=9, bbox=box)
+    ax.set(xlim=(-0.6, width - 0.4), ylim=(-0.6, height - 0.4), title=title)
+    ax.axis("off")
+    return ax
+
+
+def _layered(names: Iterable[str], edges: Sequence[tuple[str, str]]) -> dict[str, tuple[float, float]]:
+    """Place each node at x = length of the longest path to it, columns centred on one another."""
+    parents = {name: [source for source, target in edges if target == name] for name in names}
+    try:
+        order = list(graphlib.TopologicalSorter(parents).static_order())
+    except graphlib.CycleError as error:
+        raise ValueError(f"순환이 없는 그래프여야 한다. 순환: {error.args[1]}") from None
+    depth: dict[str, int] = {}
+    for name in order:
+        depth[name] = max((depth[parent] + 1 for parent in parents[name]), default=0)
+    columns = [[name for name in parents if depth[name] == d] for d in range(max(depth.values()) + 1)]
+    tallest = max(map(len, columns))
+    return {
+        name: (float(d), (tallest - len(column)) / 2 + len(column) - 1.0 - i)
+        for d, column in enumerate(columns)
+        for i, name in enumerate(column)
+    }
 
 
 def animate(frames: Sequence[np.ndarray], title: str = "", fps: int = 10) -> Animation:
