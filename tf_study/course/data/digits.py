@@ -13,7 +13,7 @@ from scipy import ndimage
 from sklearn.datasets import load_digits
 
 from tf_study.course.data import _source
-from tf_study.course.data._render import to_uint8
+from tf_study.course.data._render import smooth_noise, to_uint8
 
 CLASSES = tuple("0123456789")
 
@@ -101,18 +101,9 @@ def _bent_grid(images: np.ndarray, random: np.random.RandomState) -> np.ndarray:
     tall, wide = random.uniform(0.93, 1.08, count), random.uniform(0.78, 1.0, count) * _slimming(images)
     cos, sin = np.cos(angle), np.sin(angle)
     linear = np.array([[cos * tall, sin * tall], [(shear - sin) * wide, cos * wide]]) * (images.shape[1] / BOX)
-    return np.einsum("ijn,jyx->niyx", linear, pixel) + 0.35 * _smooth_field(count, random)
+    return np.einsum("ijn,jyx->niyx", linear, pixel) + 0.35 * smooth_noise(random, (count, 2), SIDE, knots=4)
 
 
 def _slimming(images: np.ndarray) -> np.ndarray:
     """Return how much to narrow each digit (N,): optdigits stretches every one to full width, even a plain 1."""
     return np.clip(images.mean(axis=(1, 2)) / 0.30, 1.0, 1.8)
-
-
-def _smooth_field(count: int, random: np.random.RandomState, knots: int = 4) -> np.ndarray:
-    """Return displacements (N, 2, 28, 28) in -1..1 that vary smoothly between `knots`² random values."""
-    distance = np.abs(np.linspace(0, knots - 1, SIDE)[:, None] - np.arange(knots))
-    near = np.clip(1 - distance, 0, 1)
-    weight = near * near * (3 - 2 * near)  # 이웃한 두 매듭 사이를 잇는 S자 곡선
-    values = random.uniform(-1, 1, (count, 2, knots, knots))
-    return np.einsum("yi,ncij,xj->ncyx", weight, values, weight, optimize=True)
