@@ -1,0 +1,20 @@
+"""모든 테스트와 노트북 커널이 물려받는 환경: 강의의 기본값, 학습자의 기록과 떨어진 자리."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent
+
+
+def pytest_configure(config) -> None:
+    record = tempfile.TemporaryDirectory(prefix="tf_study-progress-")
+    config.add_cleanup(record.cleanup)
+    os.environ |= {
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "TF_STUDY_PROGRESS": record.name,
+        "TF_STUDY_DATA": "embedded",
+        "TF_STUDY_SCALE": "quick",
+    }
