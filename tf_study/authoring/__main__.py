@@ -1,0 +1,83 @@
+"""`python -m tf_study.authoring build PATH …`과 `check [PATH …]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from nbconvert.filters import strip_ansi
+from tqdm import tqdm
+
+from tf_study.authoring.build import BuildError, build
+from tf_study.authoring.tree import Notebook, Tree, code_cells
+
+TIME_LIMIT = 60.0  # 초. 두 코어에서 노트북 하나
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tf_study.authoring", description="노트북을 만들고 검사한다.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    builder = commands.add_parser("build", help="노트북을 실행하고 출력, 모듈, 실습 노트북을 쓴다")
+    builder.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="노트북 또는 폴더")
+    options = parser.parse_args(arguments)
+    try:
+        return _build(options.paths)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _build(paths: list[Path]) -> int:
+    notebooks = _sources(Tree.around(paths[0]).select(paths))
+    outcomes = []
+    with tqdm(total=sum(map(_cell_count, notebooks)), unit="셀", disable=None) as bar:
+        for notebook in notebooks:
+            bar.set_description(notebook.name)
+            outcomes.append(_build_one(notebook, bar))
+    _print_table(notebooks, outcomes)
+    return 1 if None in outcomes else 0
+
+
+def _sources(notebooks: list[Notebook]) -> list[Notebook]:
+    """The notebooks without those that are made from a solution.
+
+    Raises:
+        ValueError: nothing is left.
+    """
+    sources = [n for n in notebooks if n.kind != "practice"]
+    if not sources:
+        raise ValueError(f"만들어지는 노트북이 아니라 그 원본이어야 한다: {notebooks[0].solution.name}")
+    return sources
+
+
+def _cell_count(notebook: Notebook) -> int:
+    return len(code_cells(notebook.node)) * (2 if notebook.kind == "solution" else 1)
+
+
+def _build_one(notebook: Notebook, bar: tqdm) -> float | None:
+    """Build a notebook and return its seconds, or show why it failed and return None."""
+    try:
+        seconds = build(notebook, on_cell=bar.update)
+    except BuildError as error:
+        message = str(error) if sys.stderr.isatty() else strip_ansi(str(error))
+        tqdm.write(message, file=sys.stderr)
+        return None
+    tqdm.write(f"{notebook.name}: {seconds:.1f}초", file=sys.stderr)
+    return seconds
+
+
+def _print_table(notebooks: list[Notebook], outcomes: list[float | None]) -> None:
+    width = max(len(n.name) for n in notebooks)
+    for notebook, seconds in zip(notebooks, outcomes):
+        if seconds is None:
+            print(f"❌ {notebook.name:<{width}}       -  쓰지 않았다")
+        else:
+            slow = f"  {TIME_LIMIT:.0f}초를 넘는다" if seconds > TIME_LIMIT else ""
+            print(f"{'⚠️' if slow else '✅'} {notebook.name:<{width}}  {seconds:5.1f}초{slow}")
+    built = [s for s in outcomes if s is not None]
+    print(f"노트북 {len(notebooks)}개 가운데 {len(built)}개, {sum(built):.1f}초")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
