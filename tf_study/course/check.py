@@ -118,6 +118,7 @@ class Task:
             raise
         except NotImplementedError as error:
             print(f"⬜ {self.title}: 아직 풀지 않음 ({_blank_function(error)}의 본문이 비어 있다)")
+            print(f"   힌트: ex.{self.name}.hint(1)")
         else:
             print(f"✅ {self.title}: {verified}{_record(self)}")
 
@@ -273,7 +274,7 @@ def _values(value: Any, what: str) -> np.ndarray:
         values = np.asarray(value)
     except (TypeError, ValueError, NotImplementedError):
         values = np.asarray(None)
-    if values.dtype.kind == "V" or _dtype_name(value) == "bfloat16":  # NumPy 밖의 dtype(ml_dtypes)
+    if values.dtype.kind == "V":  # bfloat16처럼 NumPy 밖의 dtype
         values = values.astype("float32")
     if values.dtype.kind == "O":
         raise WrongAnswer(f"{what}: 값을 읽을 수 없다", "텐서, 배열 또는 수", _describe(value))
@@ -362,9 +363,10 @@ def _blank_function(error: Exception) -> str:
 
 def _failure(error: Exception) -> WrongAnswer:
     """Turn an error of the answer into one that names the learner's line."""
+    kind = type(error).__name__
     message = getattr(getattr(error, "ag_error_metadata", None), "cause_message", str(error))
-    message = re.sub(r"\{\{function_node .*?\}\} | \[Op:\w+\].*", "", message).strip()
-    wrong = WrongAnswer(": ".join(filter(None, [type(error).__name__, message])))
+    message = re.sub(r"\{\{function_node .*?\}\} | \[Op:\w+\].*", "", message.removeprefix(f"{kind}: ")).strip()
+    wrong = WrongAnswer(f"{kind}: {message}" if message else kind)
     frames = _learner_frames(error)
     if frames:
         file, line, function = frames[-1]
