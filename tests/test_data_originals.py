@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
 import hashlib
@@ -136,7 +137,7 @@ def publish(server, monkeypatch) -> Callable[..., None]:
 def one_line(error: pytest.ExceptionInfo) -> str:
     text = str(error.value)
     assert "\n" not in text
-    assert error.value.__suppress_context__ or error.value.__context__ is None
+    assert error.value.__cause__ is None
     return text
 
 
@@ -256,6 +257,7 @@ def test_takes_a_file_put_there_by_hand(get, server, tmp_path):
     (tmp_path / "data.bin").write_bytes(CONTENT)
     assert get().read_bytes() == CONTENT
     assert server.requests == []
+    assert not (tmp_path / "data.bin.lock").exists()  # 읽기만 되는 교실 캐시에서도 된다
 
 
 # 실패
@@ -267,11 +269,13 @@ def assert_helpful(text: str, path: Path) -> None:
 
 
 def test_no_network(get, server, tmp_path, monkeypatch):
+    (tmp_path / "data.bin").write_bytes(b"damaged")
     monkeypatch.setenv("TF_STUDY_MIRROR", "http://127.0.0.1:9")  # discard 포트: 닫혀 있다
     with pytest.raises(DownloadError) as error:
         get()
     assert "연결되지 않았거나" in one_line(error)
     assert_helpful(one_line(error), tmp_path / "data.bin")
+    assert not (tmp_path / "data.bin").exists()
 
 
 def test_no_name_server(get, tmp_path, monkeypatch):
@@ -298,11 +302,11 @@ def test_gives_up_on_a_server_that_never_gets_further(get, server):
     assert len(server.requests) == 2
 
 
-def test_stall_says_the_time_limit(get, server, tmp_path, monkeypatch):
+def test_server_that_stops_sending(get, server, tmp_path, monkeypatch):
     monkeypatch.setattr(_download, "TIMEOUT", (1, 0.2))
     (tmp_path / "data.bin.part").write_bytes(CONTENT[:-2])
     server.faults["/data.bin"] = ["stall", "stall"]
-    with pytest.raises(DownloadError, match="0.2초 안에 답하지 않았다"):
+    with pytest.raises(DownloadError, match="제때 답하지 않았다"):
         get()
 
 
@@ -347,6 +351,8 @@ def test_progress_bar_is_for_a_terminal(get, monkeypatch):
     bar.delay = 0
     bar.refresh()
     bar.close()
+    screen.isatty = lambda: False
+    assert _download._progress("data.bin", 2_000_000, 0).disable
     assert "data.bin" in screen.getvalue() and "1.00M/2.00M" in screen.getvalue()
 
 
@@ -392,6 +398,21 @@ def test_extraction_that_is_complete_is_left_alone(tmp_path):
     archive.write_bytes(make_tar({"x": b"1"}))
     before = (_download.extract(archive, folder) / "x").stat().st_ino
     assert (_download.extract(archive, folder) / "x").stat().st_ino == before
+
+
+def test_extraction_by_another_process_in_the_meantime_is_kept(tmp_path, monkeypatch):
+    archive, folder = tmp_path / "a.tgz", tmp_path / "a"
+    archive.write_bytes(make_tar({"x": b"1"}))
+    seen = []
+
+    @contextlib.contextmanager
+    def lock_held_by_another(path: Path):
+        _download._extract_alone(archive, folder, _download._stamp(archive.stat()))
+        seen.append((folder / "x").stat().st_ino)
+        yield
+
+    monkeypatch.setattr(_download, "FileLock", lock_held_by_another)
+    assert (_download.extract(archive, folder) / "x").stat().st_ino == seen[0]
 
 
 # 형식

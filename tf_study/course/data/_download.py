@@ -82,11 +82,12 @@ def extract_member(archive: Path, member: str, path: Path) -> Path:
         DownloadError: the file cannot be written.
     """
     try:
-        with FileLock(_beside(path, ".lock")), zipfile.ZipFile(archive) as stored:
-            if _size(path) != stored.getinfo(member).file_size:
-                part = _beside(path, ".part")
-                with stored.open(member) as source, part.open("wb") as target:
-                    shutil.copyfileobj(source, target)  # zipfile이 CRC를 맞추어 본다
+        with zipfile.ZipFile(archive) as stored:
+            if _size(path) == stored.getinfo(member).file_size:
+                return path
+            part = _beside(path, ".part")
+            with FileLock(_beside(path, ".lock")), stored.open(member) as source, part.open("wb") as target:
+                shutil.copyfileobj(source, target)  # zipfile이 CRC를 맞추어 본다
                 os.replace(part, path)
     except OSError as error:
         raise DownloadError(f"{archive.name}: 압축을 풀 수 없다. {_explain(error)}. 자리: {path}") from None
@@ -130,7 +131,7 @@ def _receive(url: str, part: Path, size: int) -> None:
         headers["Range"] = f"bytes={start}-"
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         resumed = response.headers.get("Content-Range", "").startswith(f"bytes {start}-{size - 1}/")
-        if response.status_code in (206, 416) and not resumed:
+        if start and response.status_code in (206, 416) and not resumed:
             part.unlink()  # 서버의 파일이 다른 크기다: 처음부터
             return _receive(url, part, size)
         response.raise_for_status()
@@ -247,7 +248,7 @@ def _explain(error: OSError) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return "서버의 TLS 인증서를 믿을 수 없다"
     if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return f"서버가 {TIMEOUT[1]}초 안에 답하지 않았다"
+        return "서버가 제때 답하지 않았다"
     return "서버에 연결되지 않았거나 연결이 끊겼다"
 
 
