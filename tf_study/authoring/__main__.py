@@ -9,8 +9,9 @@ from pathlib import Path
 from nbconvert.filters import strip_ansi
 from tqdm import tqdm
 
-from tf_study.authoring.build import BuildError, build
-from tf_study.authoring.tree import Notebook, Tree, code_cells
+from tf_study.authoring.build import build
+from tf_study.authoring.rules import NOTEBOOK_RULES, TREE_RULES
+from tf_study.authoring.tree import Notebook, NotebookError, Tree
 
 TIME_LIMIT = 60.0  # 초. 두 코어에서 노트북 하나
 
@@ -20,9 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     builder = commands.add_parser("build", help="노트북을 실행하고 출력, 모듈, 실습 노트북을 쓴다")
     builder.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="노트북 또는 폴더")
+    checker = commands.add_parser("check", help="아무것도 실행하지 않고 어긋난 곳을 찾는다")
+    checker.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="노트북 또는 폴더. 없으면 전부")
     options = parser.parse_args(arguments)
     try:
-        return _build(options.paths)
+        return _build(options.paths) if options.command == "build" else _check(options.paths)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -39,6 +42,21 @@ def _build(paths: list[Path]) -> int:
     return 1 if None in outcomes else 0
 
 
+def _check(paths: list[Path]) -> int:
+    """Print one line per finding; without paths also about the files beside the notebooks."""
+    tree = Tree.around(paths[0] if paths else Path.cwd())
+    found = [
+        f"{notebook.name}: {finding}"
+        for notebook in (tree.select(paths) if paths else tree.notebooks)
+        for rule in NOTEBOOK_RULES[notebook.kind]
+        for finding in rule(notebook)
+    ]
+    if not paths:
+        found += [f"{name}: {finding}" for rule in TREE_RULES for name, finding in rule(tree)]
+    print(*found or ["어긋난 곳이 없다."], sep="\n")
+    return 1 if found else 0
+
+
 def _sources(notebooks: list[Notebook]) -> list[Notebook]:
     """The notebooks without those that are made from a solution.
 
@@ -52,16 +70,16 @@ def _sources(notebooks: list[Notebook]) -> list[Notebook]:
 
 
 def _cell_count(notebook: Notebook) -> int:
-    return len(code_cells(notebook.node)) * (2 if notebook.kind == "solution" else 1)
+    return len(notebook.code_cells) * (2 if notebook.kind == "solution" else 1)
 
 
 def _build_one(notebook: Notebook, bar: tqdm) -> float | None:
     """Build a notebook and return its seconds, or show why it failed and return None."""
     try:
         seconds = build(notebook, on_cell=bar.update)
-    except BuildError as error:
-        message = str(error) if sys.stderr.isatty() else strip_ansi(str(error))
-        tqdm.write(message, file=sys.stderr)
+    except NotebookError as error:
+        message = f"{error.notebook.name}: {error}"
+        tqdm.write(message if sys.stderr.isatty() else strip_ansi(message), file=sys.stderr)
         return None
     tqdm.write(f"{notebook.name}: {seconds:.1f}초", file=sys.stderr)
     return seconds

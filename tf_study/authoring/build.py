@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -21,18 +22,9 @@ from nbval.kernel import CURRENT_ENV_KERNEL_NAME, NbvalKernelspecManager
 from tf_study.authoring import rules
 from tf_study.authoring.export import LIBRARY, exported
 from tf_study.authoring.practice import cleared
-from tf_study.authoring.tree import Notebook, code_cells, tags
+from tf_study.authoring.tree import Notebook, NotebookError, tags
 
 CELL_TIMEOUT = 600  # 초. 노트북 하나의 목표는 60초다
-
-METADATA = {
-    "kernelspec": {"display_name": "Python (tf_study)", "language": "python", "name": "tf_study"},
-    "language_info": {"name": "python", "version": "3.11"},
-}
-
-
-class BuildError(Exception):
-    """A notebook cannot be built; the message names the notebook and the cell."""
 
 
 def build(notebook: Notebook, on_cell: Callable[[], None] = lambda: None) -> float:
@@ -45,50 +37,47 @@ def build(notebook: Notebook, on_cell: Callable[[], None] = lambda: None) -> flo
         on_cell: called after each code cell.
 
     Raises:
-        BuildError: a cell fails, an output must not be published, or the export is wrong.
+        NotebookError: a cell fails, an output must not be published, or the export is wrong.
     """
     start = time.perf_counter()
-    files = _run_and_render(notebook, notebook.node, on_cell)
-    if notebook.kind == "solution":
-        files |= _run_and_render(notebook.practice, cleared(notebook, notebook.node), on_cell)
+    sources = [notebook, cleared(notebook)] if notebook.kind == "solution" else [notebook]
+    files = {}
+    for source in sources:
+        files |= _rendered(source, on_cell)
     _write(notebook.root, files)
     return time.perf_counter() - start
 
 
-def _run_and_render(notebook: Notebook, source: NotebookNode, on_cell: Callable[[], None]) -> dict[str, str]:
+def _rendered(source: Notebook, on_cell: Callable[[], None]) -> dict[str, str]:
     """Return {path relative to the root: text} of everything that one notebook gives."""
-    node = _normalised(source)
-    _execute(notebook, node, on_cell)
-    _trim_tracebacks(node)
-    node.metadata = nbformat.from_dict(METADATA)
-    findings = [finding for rule in rules.OUTPUT_RULES for finding in rule(node)]
+    notebook = _normalised(source)
+    _execute(notebook, on_cell)
+    _trim_tracebacks(notebook)
+    findings = [finding for rule in rules.OUTPUT_RULES for finding in rule(notebook)]
     if findings:
-        raise BuildError("\n".join(f"{notebook.name}: {finding}" for finding in findings))
-    try:
-        modules = exported(notebook, node)
-    except ValueError as error:
-        raise BuildError(f"{notebook.name}: {error}") from error
-    return {notebook.name: nbformat.writes(node) + "\n"} | modules
+        raise NotebookError(notebook, "\n".join(findings))
+    return {notebook.name: nbformat.writes(notebook.node) + "\n"} | exported(notebook)
 
 
-def _normalised(source: NotebookNode) -> NotebookNode:
+def _normalised(source: Notebook) -> Notebook:
     """A copy without outputs, of the newest format, with unique cell ids and no metadata but tags."""
-    node = copy.deepcopy(source)
+    node = copy.deepcopy(source.node)
     node.nbformat_minor = 5
-    node.metadata = nbformat.from_dict(METADATA)
+    node.metadata = nbformat.from_dict(rules.METADATA)
     for cell in node.cells:
         cell.metadata = nbformat.from_dict({"tags": tags(cell)} if tags(cell) else {})
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    return normalize(node, version=4, version_minor=5, strip_invalid_metadata=True)[1]
+    _, node = normalize(node, version=4, version_minor=5)
+    return replace(source, content=node)
 
 
-def _execute(notebook: Notebook, node: NotebookNode, on_cell: Callable[[], None]) -> None:
+def _execute(notebook: Notebook, on_cell: Callable[[], None]) -> None:
     """Run the cells in a kernel of this interpreter, in the notebook's folder."""
     running: list[NotebookNode] = []
     with tempfile.TemporaryDirectory() as scratch, open(Path(scratch, "kernel.log"), "w+b") as log:
         client = NotebookClient(
-            node,
+            notebook.node,
             # nbval과 같은 커널: 사용자가 등록한 다른 python3 커널에 가리지 않는다.
             km=AsyncKernelManager(
                 kernel_name=CURRENT_ENV_KERNEL_NAME, kernel_spec_manager=NbvalKernelspecManager()
@@ -105,11 +94,12 @@ def _execute(notebook: Notebook, node: NotebookNode, on_cell: Callable[[], None]
         try:
             client.execute(env=_environment(notebook.root, scratch), stderr=log)
         except CellExecutionError as error:
-            raise BuildError(_failure(notebook, running, str(error))) from error
+            raise NotebookError(notebook, _failure(running, str(error))) from error
         except (CellTimeoutError, DeadKernelError) as error:
             log.seek(0)
             tail = log.read().decode(errors="replace")[-2000:]
-            raise BuildError(_failure(notebook, running, f"{running[-1].source}\n\n{error}\n{tail}")) from error
+            raise NotebookError(notebook, _failure(running, f"{running[-1].source}\n\n{error}\n{tail}")) from error
+    notebook.node.metadata = nbformat.from_dict(rules.METADATA)  # 실행하면서 이 기계의 파이썬이 적힌다
 
 
 def _environment(root: Path, scratch: str) -> dict[str, str]:
@@ -122,13 +112,13 @@ def _environment(root: Path, scratch: str) -> dict[str, str]:
     }
 
 
-def _failure(notebook: Notebook, running: list[NotebookNode], report: str) -> str:
-    return f"{notebook.name}: 코드 셀 {len(running)}에서 실패했다.\n{report.rstrip()}"
+def _failure(running: list[NotebookNode], report: str) -> str:
+    return f"코드 셀 {len(running)}에서 실패했다.\n{report.rstrip()}"
 
 
-def _trim_tracebacks(node: NotebookNode) -> None:
+def _trim_tracebacks(notebook: Notebook) -> None:
     """Keep only the notebook's own frames of a traceback: the others show this machine's paths."""
-    for output in (o for cell in code_cells(node) for o in cell.outputs if o.output_type == "error"):
+    for output in (o for cell in notebook.code_cells for o in cell.outputs if o.output_type == "error"):
         output.traceback = [part for part in output.traceback if not strip_ansi(part).lstrip().startswith("File ")]
 
 

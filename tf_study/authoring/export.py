@@ -8,26 +8,25 @@ from pathlib import Path
 import nbformat
 from nbdev.export import ExportModuleProc, nb_export
 from nbdev.process import NBProcessor
-from nbformat import NotebookNode
 
-from tf_study.authoring.tree import Notebook
+from tf_study.authoring.tree import Notebook, NotebookError
 
 LIBRARY = "tf_study"
 
 
-def exported(notebook: Notebook, node: NotebookNode) -> dict[str, str]:
+def exported(notebook: Notebook) -> dict[str, str]:
     """Return {path of the module relative to the root: its text}; empty without `#| default_exp`.
 
     nbdev writes the path from the module to the notebook into the module, so the export is made in
     a temporary tree of the same layout: the text is the same on every machine.
 
     Raises:
-        ValueError: cells are exported and the module's name is missing or not of this chapter.
+        NotebookError: cells are exported and the module's name is missing or not of this chapter.
     """
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, notebook.name)
         source.parent.mkdir(parents=True)
-        nbformat.write(node, source)
+        nbformat.write(notebook.node, source)
         module = _module(notebook, source)
         if module is None:
             return {}
@@ -43,7 +42,7 @@ def _module(notebook: Notebook, source: Path) -> str | None:
     module = getattr(directives, "default_exp", None)
     has_code = any(cell.cell_type == "code" for cells in directives.modules.values() for cell in cells)
     if has_code != (module is not None) or set(directives.modules) - {"#"}:
-        raise ValueError("`#| default_exp 패키지.모듈` 하나와 `#| export` 셀이 함께 있어야 한다.")
+        raise NotebookError(notebook, "`#| default_exp 패키지.모듈` 하나와 `#| export` 셀이 함께 있어야 한다.")
     if module and (notebook.kind != "lecture" or module.partition(".")[0] != notebook.package):
-        raise ValueError(f"강의 노트북이 자기 장의 패키지 {notebook.package}(으)로 내보내야 한다. 받은 이름: {module}")
+        raise NotebookError(notebook, f"강의만 자기 장의 패키지 {notebook.package}에 내보낸다. 받은 이름: {module}")
     return module

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -14,17 +14,33 @@ CHAPTER = re.compile(r"chapter\d\d_(\w+)")
 PROJECT = re.compile(r"project\d\d_\w+")
 
 
+class NotebookError(Exception):
+    """A notebook cannot be built: a cell fails, or something in it breaks a rule of the course."""
+
+    def __init__(self, notebook: Notebook, message: str):
+        super().__init__(message)
+        self.notebook = notebook
+
+
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook file; `kind` is 'lecture', 'practice', 'solution' or 'project'."""
+    """A notebook of the course.
+
+    Args:
+        path: its file.
+        kind: 'lecture', 'practice', 'solution' or 'project'.
+        root: folder of the repository.
+        content: what to take for its content instead of what the file holds.
+    """
 
     path: Path
     kind: str
     root: Path
+    content: NotebookNode | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
-        """Path relative to the root, with forward slashes."""
+        """Path relative to the root; names sort in the order of the curriculum."""
         return self.path.relative_to(self.root).as_posix()
 
     @property
@@ -39,7 +55,11 @@ class Notebook:
 
     @cached_property
     def node(self) -> NotebookNode:
-        return nbformat.read(self.path, as_version=4)
+        return self.content or nbformat.read(self.path, as_version=4)
+
+    @property
+    def code_cells(self) -> list[NotebookNode]:
+        return [cell for cell in self.node.cells if cell.cell_type == "code"]
 
     @property
     def practice(self) -> Notebook:
@@ -81,13 +101,15 @@ class Tree:
     @cached_property
     def notebooks(self) -> list[Notebook]:
         """All notebooks in the order of the curriculum: lectures, then practice, then projects."""
-        found = []
-        for chapter in self.chapters:
-            for pattern, kind in (("*", "lecture"), ("practice/solutions/*", "solution"), ("practice/*", "practice")):
-                found += [Notebook(p, kind, self.root) for p in sorted(chapter.glob(f"{pattern}.ipynb"))]
-        for project in self.projects:
-            found += [Notebook(p, "project", self.root) for p in sorted(project.glob("*.ipynb"))]
-        return found
+        places = {"lecture": "*", "practice": "practice/*", "solution": "practice/solutions/*"}
+        found = [
+            Notebook(path, kind, self.root)
+            for chapter in self.chapters
+            for kind, place in places.items()
+            for path in chapter.glob(f"{place}.ipynb")
+        ]
+        found += [Notebook(p, "project", self.root) for project in self.projects for p in project.glob("*.ipynb")]
+        return sorted(found, key=lambda notebook: notebook.name)
 
     def select(self, paths: list[Path]) -> list[Notebook]:
         """The notebooks among `paths` and inside the folders among them.
@@ -102,10 +124,6 @@ class Tree:
                 raise ValueError(f"강의 노트북이나 그 폴더여야 한다. 받은 경로: {path}")
             chosen |= inside
         return [n for n in self.notebooks if n.path in chosen]
-
-
-def code_cells(node: NotebookNode) -> list[NotebookNode]:
-    return [cell for cell in node.cells if cell.cell_type == "code"]
 
 
 def tags(cell: NotebookNode) -> list[str]:
