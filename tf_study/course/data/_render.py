@@ -12,6 +12,8 @@ import numpy as np
 Size = float | np.ndarray
 Point = tuple[Size, Size]
 
+FAR = 9.0  # 그림 바깥의 거리
+
 
 class Frame:
     """A batch of n pictures, seen in the coordinates of the thing to draw.
@@ -64,6 +66,10 @@ class Frame:
     def chance(self, probability: float) -> np.ndarray:
         """Return for each picture whether a thing with this probability is there: bool (n, 1, 1)."""
         return self.random.uniform(0, 1, (self.count, 1, 1)) < probability
+
+    def maybe(self, distance: np.ndarray, probability: float) -> np.ndarray:
+        """Return the distance to a part that only some pictures have."""
+        return np.where(self.chance(probability), distance, FAR)
 
     def inside(self, distance: np.ndarray) -> np.ndarray:
         """Return how much of each pixel a shape covers, 0..1."""
