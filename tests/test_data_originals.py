@@ -211,7 +211,7 @@ def test_replaces_a_damaged_file_in_the_cache(get, server, damaged):
     assert len(server.requests) == 2
 
 
-def test_notices_an_altered_file_of_the_same_size_and_time_of_another_checksum(get, tmp_path, server):
+def test_does_not_trust_a_record_of_another_checksum(get, tmp_path, server):
     get()
     other = hashlib.sha256(b"other").hexdigest()
     with pytest.raises(DownloadError, match=other):
@@ -512,14 +512,20 @@ def test_imdb_is_what_keras_reads(publish):
     assert originals.imdb_word_index() == {"the": 1, "naïve": 14}
 
 
+NSMC_TRAIN = (
+    "id\tdocument\tlabel\n"
+    '9976970\t아 더빙.. 진짜 "짜증나네요 목소리\t0\n'
+    "3819312\t흠...포스터보고 '초딩'\"영화줄....\t1\n"
+    "2172111\t\t1\n"
+)
+NSMC_TEST = 'id\tdocument\tlabel\n6270596\t"굳 ㅋ"\t1\n'
+
+
 def test_nsmc_has_no_quoting_and_keeps_empty_documents(publish):
-    train = '9976970\t아 더빙.. 진짜 "짜증나네요 목소리\t0\n3819312\t흠...포스터보고 \'초딩\'"영화줄....\t1\n2172111\t\t1\n'
-    test = '6270596\t"굳 ㅋ"\t1\n'
-    heading = "id\tdocument\tlabel\n"
-    publish("nsmc", (heading + train).encode(), (heading + test).encode())
+    publish("nsmc", NSMC_TRAIN.encode(), NSMC_TEST.encode())
     (x_train, y_train), (x_test, y_test) = originals.nsmc()
     assert x_train.tolist() == ['아 더빙.. 진짜 "짜증나네요 목소리', "흠...포스터보고 '초딩'\"영화줄....", ""]
-    assert y_train.tolist() == [0, 1, 1] and y_train.dtype == np.int64
+    assert y_train.tolist() == [0, 1, 1] and y_train.dtype == np.uint8
     assert x_test.tolist() == ['"굳 ㅋ"'] and y_test.tolist() == [1]
 
 
@@ -592,3 +598,39 @@ def test_every_original_says_where_it_is_from():
         for file in original.files:
             assert file.url.startswith("https://") and file.size > 0
             assert re.fullmatch(r"sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}", file.checksum)
+
+
+# 데이터 모듈
+
+
+def assert_module_gives_original(module, read: Callable, monkeypatch) -> None:
+    """The module switches to the original, whose types are those of its embedded set."""
+    embedded = module.load_data()
+    monkeypatch.setenv("TF_STUDY_DATA", "real")
+    original = module.load_data()
+    assert_same(original, read())
+    for split, embedded_split in zip(original, embedded, strict=True):
+        for array, embedded_array in zip(split, embedded_split, strict=True):
+            assert array.dtype == embedded_array.dtype
+            assert array.shape[1:] == embedded_array.shape[1:]
+
+
+def test_digits(publish, monkeypatch):
+    from tf_study.course.data import digits
+
+    publish("mnist", npz(images_and_labels(28, 28)))
+    assert_module_gives_original(digits, originals.mnist, monkeypatch)
+
+
+def test_garments(publish, monkeypatch):
+    from tf_study.course.data import garments
+
+    publish("fashion_mnist", *(idx(array) for array in images_and_labels(28, 28).values()))
+    assert_module_gives_original(garments, originals.fashion_mnist, monkeypatch)
+
+
+def test_reviews_ko(publish, monkeypatch):
+    from tf_study.course.data import reviews_ko
+
+    publish("nsmc", NSMC_TRAIN.encode(), NSMC_TEST.encode())
+    assert_module_gives_original(reviews_ko, originals.nsmc, monkeypatch)

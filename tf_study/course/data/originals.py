@@ -194,7 +194,7 @@ def imdb_word_index() -> dict[str, int]:
 
 
 def nsmc() -> tuple[Split, Split]:
-    """Return ((texts, labels), (texts, labels)): str objects and int64 0 or 1; 150,000 and 50,000, some texts empty."""
+    """Return ((texts, labels), (texts, labels)): str objects, uint8 0 or 1; 150,000 and 50,000, some texts empty."""
     train, test = map(_read_nsmc, ORIGINALS["nsmc"].fetch())
     return train, test
 
@@ -239,4 +239,4 @@ def _read_nsmc(path: Path) -> Split:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     texts = np.array([row["document"] for row in rows], dtype=object)
-    return texts, np.array([int(row["label"]) for row in rows])
+    return texts, np.array([int(row["label"]) for row in rows], dtype=np.uint8)
