@@ -140,8 +140,8 @@ def smooth_noise(random: np.random.RandomState, shape: tuple[int, ...], side: in
 
 
 def paint(canvas: np.ndarray, coverage: np.ndarray, colour: np.ndarray) -> None:
-    """Lay a colour (n, 1, 1, 3), or one for each pixel, over a canvas (n, H, W, 3) in place."""
-    canvas += coverage[..., None] * (colour - canvas)
+    """Lay a colour (3, n, 1, 1), or one for each pixel, over a canvas (3, n, H, W) in place."""
+    canvas += coverage * (colour - canvas)
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
