@@ -15,7 +15,7 @@ from matplotlib.animation import Animation, FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-FONT = Path(__file__).parent / "fonts" / "NanumGothic.ttf"  # SIL Open Font License 1.1, fonts/OFL.txt
+FONT = Path(__file__).parent / "fonts" / "NanumSquareR.ttf"  # SIL Open Font License 1.1, fonts/OFL.txt
 
 # Okabe & Ito (2008): 색각 이상이 있어도 구별되는 여덟 색
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
@@ -25,8 +25,8 @@ def set_style() -> None:
     """Set the course's Matplotlib defaults and register the Korean font."""
     font_manager.fontManager.addfont(str(FONT))
     matplotlib.rcParams.update({
-        "font.family": [font_manager.FontProperties(fname=str(FONT)).get_name(), "DejaVu Sans"],
-        "axes.unicode_minus": False,
+        # 라틴 문자와 수식은 DejaVu Sans가, 거기에 없는 한글은 나눔스퀘어가 그린다
+        "font.family": ["DejaVu Sans", font_manager.FontProperties(fname=str(FONT)).get_name()],
         "axes.prop_cycle": matplotlib.cycler(color=COLORS),
         "axes.grid": True,
         "axes.spines.top": False,

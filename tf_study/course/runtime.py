@@ -85,7 +85,7 @@ def _require_tensorflow_backend() -> None:
             "`unset KERAS_BACKEND` 후 커널을 다시 시작한다."
         )
     os.environ["KERAS_BACKEND"] = "tensorflow"  # ~/.keras/keras.json보다 앞선다
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # C++의 오류는 파이썬 예외로도 온다
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
