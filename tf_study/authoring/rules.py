@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -107,7 +108,8 @@ def executed_in_order(notebook: Notebook) -> Findings:
 
 
 def unique_ids(notebook: Notebook) -> Findings:
-    counts = Counter(cell.get("id") for cell in notebook.node.cells)
+    stored = json.loads(notebook.path.read_text(encoding="utf-8"))  # nbformat은 읽으면서 겹친 id를 고친다
+    counts = Counter(cell.get("id") for cell in stored["cells"])
     if repeated := [name for name, count in counts.items() if count > 1 or name is None]:
         yield f"셀 id가 없거나 겹친다: {repeated}"
 
@@ -433,10 +435,14 @@ def no_orphaned_module(tree: Tree) -> TreeFindings:
     for chapter in tree.chapters:
         package = chapter.name.partition("_")[2]
         for path in sorted(tree.root.glob(f"{LIBRARY}/{package}/[!_]*.py")):
-            origin = _origin(tree.root, (package, path.stem))
-            source = tree.root / origin if origin else None
-            if not source or not source.is_file() or f"default_exp {package}.{path.stem}" not in source.read_text("utf-8"):
+            if not _is_exported(tree.root, f"{package}.{path.stem}"):
                 yield path.relative_to(tree.root).as_posix(), "어느 노트북도 이 모듈을 내보내지 않는다. 지운다."
+
+
+def _is_exported(root: Path, module: str) -> bool:
+    origin = _origin(root, tuple(module.split(".")))
+    source = root / origin if origin else root
+    return source.is_file() and f"default_exp {module}" in source.read_text(encoding="utf-8")
 
 
 def library_imports(tree: Tree) -> TreeFindings:
