@@ -55,7 +55,7 @@ class Frame:
         self.u = mirror * (cos * x + sin * y) / wide
         self.v = (cos * y - sin * x) / tall
         if bend:
-            field = bend * smooth_noise(random, (2, count), side, knots=4)
+            field = bend * smooth_noise(random, (2, count), (side, side), (4, 4))
             self.u, self.v = self.u + field[0], self.v + field[1]
         self.pixel = 2 / side / scale
 
@@ -132,11 +132,19 @@ def smooth_step(x: np.ndarray) -> np.ndarray:
     return x * x * (3 - 2 * x)
 
 
-def smooth_noise(random: np.random.RandomState, shape: tuple[int, ...], side: int, knots: int) -> np.ndarray:
-    """Return fields (*shape, side, side) in -1..1 that vary smoothly between `knots`² random values."""
-    distance = np.abs(np.linspace(0, knots - 1, side)[:, None] - np.arange(knots))
-    weight = smooth_step(1 - distance)
-    return weight @ random.uniform(-1, 1, (*shape, knots, knots)) @ weight.T
+def smooth_noise(
+    random: np.random.RandomState, shape: tuple[int, ...], size: tuple[int, int], knots: tuple[int, int]
+) -> np.ndarray:
+    """Return fields (*shape, *size) in -1..1 that vary smoothly between a grid of random values.
+
+    Args:
+        random: where the values come from.
+        shape: leading axes, one field for each.
+        size: rows and columns of a field.
+        knots: rows and columns of the grid of values.
+    """
+    values = random.uniform(-1, 1, (*shape, *knots))
+    return _stretch(_stretch(values, size[0], axis=-2), size[1], axis=-1)
 
 
 def paint(canvas: np.ndarray, coverage: np.ndarray, colour: np.ndarray) -> None:
@@ -151,6 +159,15 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
     decide, and that differs between machines.
     """
     return np.floor(np.clip(image, 0.0, 1.0) * 255.0 + (0.5 - 1e-6)).astype(np.uint8)
+
+
+def _stretch(values: np.ndarray, length: int, axis: int) -> np.ndarray:
+    """Enlarge one axis to `length`, going from each value to the next along an S."""
+    place = np.linspace(0, values.shape[axis] - 1, length)
+    before = np.minimum(place.astype(int), values.shape[axis] - 2)
+    weight = smooth_step(place - before).reshape((-1, *[1] * (-1 - axis)))
+    start, end = np.take(values, before, axis), np.take(values, before + 1, axis)
+    return start + weight * (end - start)
 
 
 def _along(u: np.ndarray, v: np.ndarray, start: Point, end: Point) -> tuple[np.ndarray, np.ndarray, Size]:

@@ -88,9 +88,8 @@ def _redraw(images: np.ndarray, random: np.random.RandomState) -> np.ndarray:
 
 def _centres(images: np.ndarray) -> np.ndarray:
     """Return the centre of mass (N, 2) as row and column: MNIST puts it in the middle of the picture."""
-    positions = np.arange(images.shape[1])
-    ink = images.sum(axis=(1, 2))
-    return np.stack([images.sum(axis=2) @ positions, images.sum(axis=1) @ positions], axis=1) / ink[:, None]
+    positions = np.indices(images.shape[1:])
+    return np.einsum("nyx,iyx->ni", images, positions) / images.sum(axis=(1, 2))[:, None]
 
 
 def _bent_grid(images: np.ndarray, random: np.random.RandomState) -> np.ndarray:
@@ -101,7 +100,7 @@ def _bent_grid(images: np.ndarray, random: np.random.RandomState) -> np.ndarray:
     tall, wide = random.uniform(0.93, 1.08, count), random.uniform(0.78, 1.0, count) * _slimming(images)
     cos, sin = np.cos(angle), np.sin(angle)
     linear = np.array([[cos * tall, sin * tall], [(shear - sin) * wide, cos * wide]]) * (images.shape[1] / BOX)
-    return np.einsum("ijn,jyx->niyx", linear, pixel) + 0.35 * smooth_noise(random, (count, 2), SIDE, knots=4)
+    return np.einsum("ijn,jyx->niyx", linear, pixel) + 0.35 * smooth_noise(random, (count, 2), (SIDE, SIDE), (4, 4))
 
 
 def _slimming(images: np.ndarray) -> np.ndarray:

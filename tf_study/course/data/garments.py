@@ -101,8 +101,8 @@ def _pattern(f: Frame) -> np.ndarray:
 
 def _folds(f: Frame) -> np.ndarray:
     """Return the light and shade of soft folds."""
-    soft = smooth_noise(f.random, (f.count,), f.side, knots=4)
-    fine = smooth_noise(f.random, (f.count,), f.side, knots=9)
+    soft = smooth_noise(f.random, (f.count,), (SIDE, SIDE), (4, 4))
+    fine = smooth_noise(f.random, (f.count,), (SIDE, SIDE), (9, 9))
     return 1 + 0.15 * soft + f.vary(0.05, 0.15) * fine
 
 

@@ -106,9 +106,9 @@ def _draw_batch(
 ) -> np.ndarray:
     f = Frame(random, count, SIDE, shift=0.15, turn=0.15, size=(0.7, 1.05), bend=0.06, flip=0.5)
     canvas = _background(f, home)
-    light = 1 + f.vary(-0.25, 0.25) * f.v + 0.12 * smooth_noise(random, (count,), SIDE, knots=5)
     for distance, colour in [*drawer(f), *_obstacle(f)]:
-        paint(canvas, f.inside(distance), colour * light)
+        paint(canvas, f.inside(distance), colour)
+    canvas *= 1 + f.vary(-0.25, 0.25) * f.v + 0.12 * smooth_noise(random, (count,), (SIDE, SIDE), (5, 5))
     canvas = 0.5 + f.vary(0.75, 1.1) * (canvas - 0.5) + f.vary(-0.1, 0.1)  # 노출
     canvas += f.vary(0.01, 0.06) * random.uniform(-1, 1, canvas.shape)
     return to_uint8(canvas.transpose(1, 2, 3, 0))
@@ -120,10 +120,10 @@ def _background(f: Frame, home: tuple[int, ...]) -> np.ndarray:
     scene = np.where(f.chance(0.6).ravel(), usual, f.random.randint(len(SCENES), size=f.count))
     colours = SCENES[scene] + f.random.uniform(-0.14, 0.14, (f.count, 2, 3))
     above, below = colours.transpose(1, 2, 0)[..., None, None]
-    height = np.linspace(-1, 1, f.side)[None, :, None]
-    ground = np.clip((height - f.vary(-0.3, 0.6)) * f.side / 4, 0, 1)
-    texture = smooth_noise(f.random, (f.count,), f.side, knots=5) + smooth_noise(f.random, (f.count,), f.side, knots=12)
-    return above + ground * (below - above) + f.vary(0.03, 0.12) * texture
+    height = np.linspace(-1, 1, SIDE)[None, :, None]
+    ground = np.clip((height - f.vary(-0.3, 0.6)) * SIDE / 4, 0, 1)
+    coarse, fine = (smooth_noise(f.random, (f.count,), (SIDE, SIDE), (knots, knots)) for knots in (5, 12))
+    return above + ground * (below - above) + f.vary(0.03, 0.12) * (coarse + fine)
 
 
 def _obstacle(f: Frame) -> list[Layer]:
