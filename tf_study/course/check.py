@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import json
 import linecache
 import os
@@ -169,7 +170,7 @@ def given(**inputs: Any) -> Iterator[None]:
 @contextlib.contextmanager
 def _unchanged(inputs: Mapping[str, Any]) -> Iterator[None]:
     """Raise `WrongAnswer` if an input has changed, even when that has made the result wrong, too."""
-    kept = {name: np.array(value) for name, value in inputs.items()}
+    kept = {name: np.asarray(value).copy() for name, value in inputs.items()}
     wrong = None
     try:
         yield
@@ -415,20 +416,20 @@ def progress_folder() -> Path:
 def progress_report() -> str:
     """Return the passed checks of all exercises as a Korean table."""
     exercises = [module.exercise for module in practice_modules()]
-    tasks = [task for exercise in exercises for task in exercise.tasks]
-    state = {task: _passed_at(task) for task in tasks}
-    lines = [f"연습 기록: {len(tasks)}개 가운데 {sum(map(bool, state.values()))}개를 통과했다 ({progress_folder()})"]
-    chapter = None
-    for exercise in exercises:
-        if exercise.name.split("/")[0] != chapter:
-            chapter = exercise.name.split("/")[0]
-            lines += ["", chapter]
-        passed = [task for task in exercise.tasks if state[task]]
-        latest = f", {max(state[task] for task in passed)[:10]}까지" if passed else ""
-        lines.append(f"  {len(passed):2}/{len(exercise.tasks)}  {exercise.name.split('/')[1]} ({exercise.title}{latest})")
-    damaged = [str(_record_file(task)) for task in tasks if state[task] is None]
+    passed_at = {task: _passed_at(task) for exercise in exercises for task in exercise.tasks}
+    passed = sum(map(bool, passed_at.values()))
+    lines = [f"연습 기록: 과제 {len(passed_at)}개 가운데 {passed}개를 통과했다 ({progress_folder()})"]
+    for chapter, group in itertools.groupby(exercises, key=lambda exercise: exercise.name.split("/")[0]):
+        lines += ["", chapter, *(_report_line(exercise, passed_at) for exercise in group)]
+    damaged = [_record_file(task) for task, time in passed_at.items() if time is None]
     lines += [f"⚠️ 읽을 수 없는 기록: {path} (그 검사를 다시 통과하면 새로 쓴다)" for path in damaged]
     return "\n".join(lines)
+
+
+def _report_line(exercise: Exercise, passed_at: Mapping[Task, str | None]) -> str:
+    times = [passed_at[task] for task in exercise.tasks if passed_at[task]]
+    latest = f", 최근 통과 {max(times)[:10]}" if times else ""
+    return f"  {len(times):2}/{len(exercise.tasks)}  {exercise.name.split('/')[1]} ({exercise.title}{latest})"
 
 
 def practice_modules() -> list:

@@ -22,6 +22,7 @@ EXAMPLE = "예시의 답을 그대로 돌려주었다. 답은 입력으로 계�
 def check_to_images(to_images, rng):
     for n, height, width in ((3, 4, 5), (2, 6, 6), (1, 7, 2)):
         pixels = rng.integers(0, 256, size=(n, height * width), dtype=np.uint8)
+        pixels[:, -1] = 255
         expected = pixels.reshape(n, height, width, 1) / 255
         turned = pixels.reshape(n, width, height, 1)
         with given(pixels=pixels, height=height, width=width):
@@ -50,13 +51,13 @@ def check_to_images(to_images, rng):
 def check_squared_distances(squared_distances, rng):
     import tensorflow as tf
 
-    for n, m, size in ((3, 4, 2), (4, 4, 3), (2, 5, 6)):
+    for n, m, size in ((3, 4, 5), (4, 4, 3), (2, 5, 2)):
         a, b = rng.normal(size=(n, size)), rng.normal(size=(m, size))
         difference = a[:, None] - b
         expected = (difference**2).sum(axis=-1)
         inputs = {"a": tf.constant(a, "float32"), "b": tf.constant(b, "float32")}
         with given(**inputs):
-            distances = squared_distances(**inputs)
+            distances = squared_distances(*inputs.values())
             expect_tensor(distances)
             expect_close(distances, expected, atol=1e-4, causes={
                 EXAMPLE: [[25, 5, 1], [8, 0, 2]],
@@ -86,28 +87,30 @@ def check_squared_distances(squared_distances, rng):
 def check_true_class_probability(true_class_probability, rng):
     import tensorflow as tf
 
-    for n, classes, dtype in ((4, 3, "int32"), (5, 5, "int64"), (2, 7, "int32")):
+    for n, classes, dtype in ((5, 5, "int32"), (4, 3, "int64"), (2, 7, "int32")):
         p = rng.dirichlet(np.ones(classes), size=n)
         y = np.concatenate([[0, classes - 1], rng.integers(0, classes, size=n - 2)])
         rows = np.arange(n)
         expected = p[rows, y]
+        kept = p * np.eye(classes)[y]
+        causes = {
+            EXAMPLE: [0.7, 0.8],
+            "레이블을 1부터 세었다. 클래스는 0부터 센다.": np.where(y > 0, p[rows, y - 1], 0),
+            "레이블을 1부터 세었다. 클래스는 0부터 센다(열 -1은 마지막 열이다).": p[rows, y - 1],
+            "가장 큰 확률을 골랐다. 정답의 확률을 고른다.": p.max(axis=1),
+            "확률이 아니라 클래스 번호다.": p.argmax(axis=1),
+            "모든 행에서 모든 레이블의 열을 골랐다. 행마다 하나씩 골라야 한다.": p[:, y],
+            "정답이 아닌 자리를 더해 없애지 않았다.": kept,
+            "클래스가 아니라 행의 축(axis=0)으로 더했다.": kept.sum(axis=0),
+            "확률에 로그를 씌웠다.": np.log(expected),
+        }
+        if n == classes:
+            causes |= {"레이블로 열이 아니라 행을 골랐다.": p[y], "행과 열이 바뀌었다.": p[y, rows]}
         inputs = {"probabilities": tf.constant(p, "float32"), "labels": tf.constant(y, dtype)}
         with given(**inputs):
-            chosen = true_class_probability(**inputs)
+            chosen = true_class_probability(*inputs.values())
             expect_tensor(chosen)
-            expect_close(chosen, expected, causes={
-                EXAMPLE: [0.7, 0.8],
-                "레이블을 1부터 세었다. 클래스는 0부터 센다.": np.where(y > 0, p[rows, y - 1], 0),
-                "레이블을 1부터 세었다. 클래스는 0부터 센다(-1은 마지막 열이다).": p[rows, y - 1],
-                "가장 큰 확률을 골랐다. 정답의 확률을 고른다.": p.max(axis=1),
-                "확률이 아니라 클래스 번호다.": p.argmax(axis=1),
-                "레이블로 열이 아니라 행을 골랐다.": p[np.minimum(y, n - 1)] if y.max() < n else None,
-                "행과 열이 바뀌었다.": p[np.minimum(y, n - 1), np.minimum(rows, classes - 1)],
-                "모든 행에서 모든 레이블의 열을 골랐다. 행마다 하나씩 골라야 한다.": p[:, y],
-                "정답이 아닌 자리를 더해 없애지 않았다.": p * np.eye(classes)[y],
-                "클래스가 아니라 행의 축(axis=0)으로 더했다.": (p * np.eye(classes)[y]).sum(axis=0),
-                "확률에 로그를 씌웠다.": np.log(expected),
-            })
+            expect_close(chosen, expected, causes=causes)
             expect_dtype(chosen, "float32")
     return "무작위 확률 11행에서 정답의 자리를 골랐다(int32와 int64 레이블)"
 
@@ -121,28 +124,30 @@ def check_true_class_probability(true_class_probability, rng):
     ),
 )
 def check_standardize(standardize, rng):
-    for n, size, epsilon in ((6, 3, 0.5), (4, 4, 1e-3), (5, 2, 1e-3)):
+    for n, size, epsilon in ((4, 4, 0.5), (6, 3, 1e-3), (5, 2, 1e-3)):
         x = rng.normal(loc=3, scale=2, size=(n, size)).astype("float32")
-        x[:, -1] = 2  # 값이 하나뿐인 열: 분산이 0이다
+        x[:, -1] = 2  # 모든 값이 같은 열: 분산이 0이다
         mean, variance = x.mean(axis=0, dtype="float64"), x.var(axis=0, dtype="float64")
         row_mean, row_variance = x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True)
         expected = (x - mean) / np.sqrt(variance + epsilon)
-        with given(x=x, epsilon=epsilon), np.errstate(divide="ignore", invalid="ignore"):
+        causes = {
+            EXAMPLE: [[-0.5, 0], [0.5, 0]],
+            "열이 아니라 행마다(axis=1) 표준화했다.": (x - row_mean) / np.sqrt(row_variance + epsilon),
+            "축을 주지 않아 전체의 평균과 분산을 썼다.": (x - x.mean()) / np.sqrt(x.var() + epsilon),
+            "분산의 제곱근을 구하지 않았다.": (x - mean) / (variance + epsilon),
+            "epsilon이 제곱근 밖에 있다.": (x - mean) / (np.sqrt(variance) + epsilon),
+            "epsilon을 더하지 않아 분산이 0인 열에서 0/0이 되었다.": np.where(variance, x - mean, np.nan) / variance**0.5,
+            "N이 아니라 N-1로 나눈 분산이다.": (x - mean) / np.sqrt(variance * n / (n - 1) + epsilon),
+            "평균을 빼지 않았다.": x / np.sqrt(variance + epsilon),
+            "평균만 빼고 나누지 않았다.": x - mean,
+        }
+        if n == size:
+            mixed = (x - row_mean.T) / np.sqrt(row_variance.T + epsilon)
+            causes |= {"행마다(axis=1) 구한 평균과 분산이 열에 브로드캐스팅되었다.": mixed}
+        with given(x=x, epsilon=epsilon):
             z = standardize(x, epsilon)
             expect_tensor(z)
-            expect_close(z, expected, atol=1e-4, causes={
-                EXAMPLE: [[-0.5, 0], [0.5, 0]],
-                "열이 아니라 행마다(axis=1) 표준화했다.": (x - row_mean) / np.sqrt(row_variance + epsilon),
-                "행마다(axis=1) 구한 평균과 분산이 열에 브로드캐스팅되었다.":
-                    (x - row_mean.T) / np.sqrt(row_variance.T + epsilon) if n == size else None,
-                "축을 주지 않아 전체의 평균과 분산을 썼다.": (x - x.mean()) / np.sqrt(x.var() + epsilon),
-                "분산의 제곱근을 구하지 않았다.": (x - mean) / (variance + epsilon),
-                "epsilon이 제곱근 밖에 있다.": (x - mean) / (np.sqrt(variance) + epsilon),
-                "epsilon을 더하지 않아 분산이 0인 열에서 0/0이 되었다.": (x - mean) / np.sqrt(variance),
-                "N이 아니라 N-1로 나눈 분산이다.": (x - mean) / np.sqrt(variance * n / (n - 1) + epsilon),
-                "평균을 빼지 않았다.": x / np.sqrt(variance + epsilon),
-                "평균만 빼고 나누지 않았다.": x - mean,
-            })
+            expect_close(z, expected, atol=1e-4, causes=causes)
             expect_dtype(z, "float32")
     return "무작위 행렬 3개에서 값이 맞고, 분산이 0인 열에서 0이며, 입력을 바꾸지 않았다"
 
@@ -158,7 +163,7 @@ def check_standardize(standardize, rng):
 def check_bilinear_scores(bilinear_scores, rng):
     import tensorflow as tf
 
-    for batch, t, s, i, j in ((2, 3, 4, 5, 2), (3, 4, 4, 3, 3), (1, 2, 5, 1, 6)):
+    for batch, t, s, i, j in ((2, 3, 4, 5, 5), (3, 4, 4, 3, 2), (1, 2, 5, 1, 6)):
         q, w, k = rng.normal(size=(batch, t, i)), rng.normal(size=(i, j)), rng.normal(size=(batch, s, j))
         expected = q @ w @ k.swapaxes(1, 2)
         inputs = {"q": tf.constant(q, "float32"), "W": tf.constant(w, "float32"), "k": tf.constant(k, "float32")}
@@ -178,7 +183,7 @@ def check_bilinear_scores(bilinear_scores, rng):
                 "W를 원소끼리만 곱했다(대각 성분만 썼다).": q * np.diag(w) @ k.swapaxes(1, 2),
             }
         with given(**inputs):
-            scores = bilinear_scores(**inputs)
+            scores = bilinear_scores(*inputs.values())
             expect_tensor(scores)
             expect_close(scores, expected, atol=1e-4, causes=causes)
             expect_dtype(scores, "float32")
@@ -189,7 +194,7 @@ def check_bilinear_scores(bilinear_scores, rng):
     "6. 선형 모델의 기울기",
     hints=(
         "손실 L을 테이프 안에서 계산하고, 테이프를 나온 뒤 기울기를 묻는다. 테이프는 무엇을 저절로 지켜보는가.",
-        "w와 b가 `tf.Variable`이 아니면 `tape.watch([w, b])`가 필요하다. 예측은 (N,)이어야 y와 원소끼리 빠진다.",
+        "w와 b가 `tf.Variable`이 아니면 `tape.watch([w, b])`가 필요하다. 예측의 모양은 y와 같은 (N,)이어야 한다.",
         "예측은 `tf.linalg.matvec(X, w) + b`이다. 오차의 제곱을 평균 낸 것이 L이고, "
         "`tape.gradient`에 [w, b]를 함께 물으면 둘이 온다.",
     ),
@@ -206,7 +211,7 @@ def check_mse_gradients(mse_gradients, rng):
         inputs = {"X": tf.constant(x, "float32"), "y": tf.constant(y, "float32")}
         inputs |= {"w": kind(w.astype("float32")), "b": kind(np.float32(b))}
         with given(**inputs):
-            gradients = mse_gradients(**inputs)
+            gradients = mse_gradients(*inputs.values())
             expect_tuple(gradients, ("dw", "db"))
             for name, gradient, expected, example, broadcast in (
                 ("dw", gradients[0], dw, [1, 4], 2 / n * x.T @ spread),
