@@ -272,7 +272,7 @@ def sunflower(f: Frame) -> list[Layer]:
     count = f.random.randint(16, 26)
     size = f.vary(0.38, 0.55)
     seeds = 1 + 0.35 * np.sin(30 * radius + 8 * angle) * np.sin(30 * radius - 8 * angle)
-    front, back = (_rays(f, radius, angle, count, length, 1.2) for length in (0.98, 0.92))
+    front, back = (_rays(f, radius, angle, count, length, 1.0) for length in (0.98, 0.92))
     shade = 0.75 + 0.35 * radius
     heart = _hue(f, [BROWN, ORANGE], [0.85, 0.15])
     return [
@@ -292,7 +292,7 @@ def _yellow_head(f: Frame) -> list[Layer]:
     layers = []
     for length in (0.95, 0.8, 0.62, 0.44, 0.26):
         count = int(18 + 30 * length)
-        rays = _rays(f, radius, angle, count, length, 0.6)
+        rays = _rays(f, radius, angle, count, length, 0.5)
         layers.append((rays, petal * (0.65 + 0.4 * (radius / length) ** 2)))
     return layers
 
@@ -315,7 +315,7 @@ def rose(f: Frame) -> list[Layer]:
     lobes, phase = f.random.randint(4, 7), f.vary(0, 6.3)
     outer = radius - 0.9 * (0.93 + 0.07 * np.cos(lobes * angle + phase))
     # 로그 나선: 한 바퀴마다 꽃잎이 한 겹 안으로 들어간다
-    wavy = 0.06 * np.sin(lobes * angle + phase)
+    wavy = 0.07 * np.sin(lobes * angle + phase + f.vary(5.0, 9.0) * radius)
     turns = f.vary(3.5, 5.0) * np.log(radius + wavy + 0.12) + 2 * angle / (2 * np.pi)
     depth = turns - np.floor(turns)
     shade = 0.5 + 0.55 * smooth_step(1.4 * depth) - 0.25 * smooth_step(12 * depth - 11) + 0.1 * (radius - 0.5)
@@ -342,7 +342,7 @@ def tulip(f: Frame) -> list[Layer]:
 def _petal(u: np.ndarray, v: np.ndarray, wide: np.ndarray | float, tall: np.ndarray | float) -> np.ndarray:
     """Return an upright petal: round at the foot (v = 0.75), pointed at the tip."""
     height = np.clip((0.75 - v) / (0.75 + tall), 0, 1)
-    half_width = 2.6 * wide * np.sqrt(height) * (1 - height) ** 0.75
+    half_width = 2.5 * wide * np.sqrt(height) * (1 - height * height)
     return np.maximum(np.abs(u) - half_width, v - 0.75)
 
 
