@@ -25,7 +25,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_study.course.data import _download, originals
+from tf_study.course.data import (
+    _download,
+    digits,
+    flowers,
+    garments,
+    moving_digits,
+    objects,
+    originals,
+    reviews_en,
+    reviews_ko,
+)
 from tf_study.course.data._download import DownloadError, fetch
 
 ROOT = Path(__file__).parents[1]
@@ -475,15 +485,23 @@ def test_fashion_mnist_is_what_keras_reads(publish, monkeypatch):
     np.testing.assert_array_equal(actual[1][0], arrays["x_test"])
 
 
+CIFAR = {
+    name: (digits_like(i, 4, 3072), labels_like(i, 4))
+    for i, name in enumerate([*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"])
+}
+
+
+def cifar_archive() -> bytes:
+    return make_tar({
+        f"cifar-10-batches-bin/{name}.bin": np.hstack([labels[:, None], pixels]).tobytes()
+        for name, (pixels, labels) in CIFAR.items()
+    })
+
+
 def test_cifar10_is_what_keras_reads(publish, tmp_path):
     from keras.src.datasets.cifar import load_batch
 
-    names = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
-    batches = [(digits_like(i, 4, 3072), labels_like(i, 4)) for i in range(6)]
-    publish("cifar10", make_tar({
-        f"cifar-10-batches-bin/{name}.bin": np.hstack([labels[:, None], pixels]).tobytes()
-        for name, (pixels, labels) in zip(names, batches)
-    }))
+    publish("cifar10", cifar_archive())
     (x_train, y_train), (x_test, y_test) = originals.cifar10()
 
     def read_by_keras(name: str, pixels: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -491,25 +509,31 @@ def test_cifar10_is_what_keras_reads(publish, tmp_path):
         x, y = load_batch(tmp_path / name)
         return x.transpose(0, 2, 3, 1), np.array(y, np.uint8)[:, None]
 
-    expected = [read_by_keras(name, *batch) for name, batch in zip(names, batches)]
+    expected = [read_by_keras(name, *batch) for name, batch in CIFAR.items()]
     assert_same([(x_train[:4], y_train[:4]), (x_train[-4:], y_train[-4:]), (x_test, y_test)],
                 [expected[0], expected[4], expected[5]])
     assert x_train.shape == (20, 32, 32, 3) and y_train.shape == (20, 1)
 
 
+REVIEWS = np.array([[1, 4, 2], [3], [3, 1], [2, 2, 2, 4]], dtype=object)
+IMDB = {
+    "x_train": REVIEWS, "y_train": np.array([1, 0, 1, 0]),
+    "x_test": REVIEWS[:3], "y_test": np.array([0, 1, 1]),
+}  # fmt: skip
+WORD_INDEX = {"the": 1, "film": 2, "good": 3, "naïve": 4}
+
+
 def test_imdb_is_what_keras_reads(publish):
     from keras.src.datasets import npz_utils
 
-    reviews = np.array([[1, 14, 22], [7], [3, 9]], dtype=object)
-    arrays = {"x_train": reviews, "y_train": np.array([1, 0, 1]), "x_test": reviews[:2], "y_test": np.array([0, 1])}
-    publish("imdb", npz(arrays), json.dumps({"the": 1, "naïve": 14}).encode())
+    publish("imdb", npz(IMDB), json.dumps(WORD_INDEX).encode())
     actual = originals.imdb()
     expected = npz_utils.load_npz(str(originals.ORIGINALS["imdb"].path() / "imdb.npz"))
-    assert actual.keys() == arrays.keys()
+    assert actual.keys() == IMDB.keys()
     for name, array in actual.items():
         np.testing.assert_array_equal(array, expected[name], strict=True)
-    assert actual["x_train"].dtype == object and actual["x_train"][0] == [1, 14, 22]
-    assert originals.imdb_word_index() == {"the": 1, "naïve": 14}
+    assert actual["x_train"].dtype == object and actual["x_train"][0] == [1, 4, 2]
+    assert originals.imdb_word_index() == WORD_INDEX
 
 
 NSMC_TRAIN = (
@@ -603,34 +627,51 @@ def test_every_original_says_where_it_is_from():
 # 데이터 모듈
 
 
-def assert_module_gives_original(module, read: Callable, monkeypatch) -> None:
-    """The module switches to the original, whose types are those of its embedded set."""
-    embedded = module.load_data()
+@pytest.fixture
+def real(monkeypatch) -> None:
     monkeypatch.setenv("TF_STUDY_DATA", "real")
-    original = module.load_data()
-    assert_same(original, read())
-    for split, embedded_split in zip(original, embedded, strict=True):
-        for array, embedded_array in zip(split, embedded_split, strict=True):
-            assert array.dtype == embedded_array.dtype
-            assert array.shape[1:] == embedded_array.shape[1:]
 
 
-def test_digits(publish, monkeypatch):
-    from tf_study.course.data import digits
-
+def test_digits(publish, real):
     publish("mnist", npz(images_and_labels(28, 28)))
-    assert_module_gives_original(digits, originals.mnist, monkeypatch)
+    assert_same(digits.load_data(), originals.mnist())
 
 
-def test_garments(publish, monkeypatch):
-    from tf_study.course.data import garments
-
+def test_garments(publish, real):
     publish("fashion_mnist", *(idx(array) for array in images_and_labels(28, 28).values()))
-    assert_module_gives_original(garments, originals.fashion_mnist, monkeypatch)
+    assert_same(garments.load_data(), originals.fashion_mnist())
 
 
-def test_reviews_ko(publish, monkeypatch):
-    from tf_study.course.data import reviews_ko
+def test_objects(publish, real):
+    publish("cifar10", cifar_archive())
+    assert_same(objects.load_data(), originals.cifar10())
 
+
+def test_flowers(publish, real):
+    publish("flowers", flower_archive())
+    assert flowers.directory() == originals.flowers_directory()
+    (x_train, y_train), (x_test, y_test) = flowers.load_data(size=8)
+    assert x_train.shape == (15, 8, 8, 3) and x_test.shape == (5, 8, 8, 3)
+    assert np.bincount(y_train).tolist() == [3] * 5 and np.bincount(y_test).tolist() == [1] * 5
+
+
+def test_reviews_en(publish, real, monkeypatch):
+    from keras.src.datasets import imdb
+
+    publish("imdb", npz(IMDB), json.dumps(WORD_INDEX).encode())
+    actual = reviews_en.load_data(num_words=7)
+    monkeypatch.setattr(imdb, "get_file", lambda fname, **_: str(originals.ORIGINALS["imdb"].path() / fname))
+    assert_same(actual, imdb.load_data(num_words=7))
+    assert reviews_en.get_word_index() == WORD_INDEX
+    texts, labels = reviews_en.load_texts()[0]
+    assert dict(zip(texts, labels))["the naïve film"] == 1
+
+
+def test_reviews_ko(publish, real):
     publish("nsmc", NSMC_TRAIN.encode(), NSMC_TEST.encode())
-    assert_module_gives_original(reviews_ko, originals.nsmc, monkeypatch)
+    assert_same(reviews_ko.load_data(), originals.nsmc())
+
+
+def test_moving_digits(publish, real):
+    publish("moving_mnist", npy(digits_like(0, 20, 3, 64, 64)))
+    np.testing.assert_array_equal(moving_digits.load_data(), originals.moving_mnist(), strict=True)
