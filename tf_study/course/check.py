@@ -222,7 +222,7 @@ def expect_dtype(actual: Any, dtype: str, what: str = "반환값") -> None:
     found = _dtype_name(actual)
     if found != dtype:
         cause = "NumPy와 파이썬의 실수는 float64다." if (found, dtype) == ("float64", "float32") else ""
-        raise WrongAnswer(f"{what}: dtype이 다르다", dtype, found, cause)
+        raise WrongAnswer(f"{what}: 자료형(dtype)이 다르다", dtype, found, cause)
 
 
 def expect_close(
@@ -330,7 +330,7 @@ def _value_cause(actual: np.ndarray, expected: np.ndarray, rtol: float, atol: fl
     if _same(actual, expected + offset, rtol, atol):
         return f"모든 값이 기댓값과 {offset:.4g}만큼 다르다."
     if _same(actual, np.trunc(expected), rtol, atol):
-        return "소수점 아래가 버려졌다. 정수 dtype으로 계산했는지 본다."
+        return "소수점 아래가 버려졌다. 정수로 계산했는지 본다."
     return ""
 
 

@@ -77,48 +77,51 @@ def check_squared_distances(squared_distances, rng):
 
 
 @exercise.task(
-    "3. 정답 클래스의 확률",
+    "3. 정답 단어의 확률",
     hints=(
-        "행마다 다른 열을 하나씩 골라야 한다. 원핫으로 바꾸어 곱하고 더하거나, 인덱스로 모은다.",
-        "`tf.one_hot(labels, K)`는 (N, K)이고 정답의 자리만 1이다. 인덱스로 하려면 `tf.gather`의 `batch_dims`를 본다.",
-        "원핫과 probabilities를 원소끼리 곱하면 정답의 자리만 남는다. 그것을 클래스 축으로 더한다.",
+        "1.2에서 행마다 다른 열을 고른 `tf.gather`를 다시 본다. 그때 짝을 맞춘 축은 하나였다.",
+        "`batch_dims`는 두 텐서에서 짝을 맞추는 앞쪽 축의 수이고, `axis`는 그다음에 고르는 축이다.",
+        "짝을 맞추는 축은 b와 t의 둘, 고르는 축은 맨 뒤의 k이다. 두 인수에 그 수를 적는다.",
     ),
 )
-def check_true_class_probability(true_class_probability, rng):
+def check_true_word_probability(true_word_probability, rng):
     import tensorflow as tf
 
-    for n, classes, dtype in ((5, 5, "int32"), (4, 3, "int64"), (2, 7, "int32")):
-        p = rng.dirichlet(np.ones(classes), size=n)
-        y = np.concatenate([[0, classes - 1], rng.integers(0, classes, size=n - 2)])
-        rows = np.arange(n)
-        expected = p[rows, y]
-        kept = p * np.eye(classes)[y]
+    for batch, t, k, dtype in ((2, 4, 4, "int32"), (3, 2, 5, "int64"), (1, 6, 3, "int32")):
+        p = rng.dirichlet(np.ones(k), size=(batch, t))
+        y = rng.integers(0, k, size=(batch, t))
+        y[0, :2] = 0, k - 1
+        b, s = np.ogrid[:batch, :t]
+        expected = p[b, s, y]
+        kept = p * np.eye(k)[y]
         causes = {
-            EXAMPLE: [0.7, 0.8],
-            "레이블을 1부터 세었다. 클래스는 0부터 센다.": np.where(y > 0, p[rows, y - 1], 0),
-            "레이블을 1부터 세었다. 클래스는 0부터 센다(열 -1은 마지막 열이다).": p[rows, y - 1],
-            "가장 큰 확률을 골랐다. 정답의 확률을 고른다.": p.max(axis=1),
-            "확률이 아니라 클래스 번호다.": p.argmax(axis=1),
-            "모든 행에서 모든 레이블의 열을 골랐다. 행마다 하나씩 골라야 한다.": p[:, y],
+            EXAMPLE: [[0.7, 0.8]],
+            "레이블을 1부터 세었다. 번호는 0부터 센다.": np.where(y > 0, p[b, s, y - 1], 0),
+            "레이블을 1부터 세었다. 번호는 0부터 센다(-1은 마지막 번호다).": p[b, s, y - 1],
+            "가장 큰 확률을 골랐다. 정답의 확률을 고른다.": p.max(axis=2),
+            "확률이 아니라 단어 번호다.": p.argmax(axis=2),
+            "문장의 모든 레이블을 자리마다 골랐다. 자리 t도 짝을 맞추는 축이다.": p[b[..., None], s[..., None], y[:, None]],
+            "모든 문장의 레이블을 자리마다 골랐다. b와 t가 짝을 맞추는 축이다.": p[:, :, y],
             "정답이 아닌 자리를 더해 없애지 않았다.": kept,
-            "클래스가 아니라 행의 축(axis=0)으로 더했다.": kept.sum(axis=0),
+            "단어가 아니라 자리의 축(axis=1)으로 더했다.": kept.sum(axis=1),
+            "단어가 아니라 문장의 축(axis=0)으로 더했다.": kept.sum(axis=0),
             "확률에 로그를 씌웠다.": np.log(expected),
         }
-        if n == classes:
-            causes |= {"레이블로 열이 아니라 행을 골랐다.": p[y], "행과 열이 바뀌었다.": p[y, rows]}
+        if t == k:
+            causes |= {"레이블로 단어가 아니라 자리를 골랐다.": p[b, y], "자리와 단어의 축이 바뀌었다.": p[b, y, s]}
         inputs = {"probabilities": tf.constant(p, "float32"), "labels": tf.constant(y, dtype)}
         with given(**inputs):
-            chosen = true_class_probability(*inputs.values())
+            chosen = true_word_probability(*inputs.values())
             expect_tensor(chosen)
             expect_close(chosen, expected, causes=causes)
             expect_dtype(chosen, "float32")
-    return "무작위 확률 11행에서 정답의 자리를 골랐다(int32와 int64 레이블)"
+    return "무작위 확률의 20자리에서 정답의 확률을 골랐다(int32와 int64 레이블)"
 
 
 @exercise.task(
     "4. 열마다 표준화",
     hints=(
-        "평균과 분산은 열(특성)마다 하나다. 곧 행의 축을 따라 줄여서 D개를 얻는다.",
+        "평균과 분산은 열(특성)마다 하나다. 행의 축을 없애서 D개를 얻는다.",
         "`tf.reduce_mean(x, axis=0, keepdims=True)`는 (1, D)라서 (N, D)에서 뺄 수 있다. 분산은 차의 제곱의 평균이다.",
         "차를 `tf.sqrt(분산 + epsilon)`으로 나눈다. epsilon은 제곱근 안에 있다.",
     ),
