@@ -62,6 +62,8 @@ def images(
     batch = np.asarray(batch)
     if batch.ndim not in (3, 4) or (batch.ndim == 4 and batch.shape[-1] not in (1, 3)):
         raise ValueError(f"(N, H, W), (N, H, W, 1), (N, H, W, 3) 가운데 하나여야 한다. 받은 모양: {batch.shape}")
+    if len(batch) == 0:
+        raise ValueError("이미지가 한 장 이상 있어야 한다. 받은 것: 0장")
     for name, values in (("titles", titles), ("colors", colors)):
         if values is not None and len(values) != len(batch):
             raise ValueError(f"{name}는 이미지와 같은 {len(batch)}개여야 한다. 받은 개수: {len(values)}")

@@ -92,7 +92,7 @@ def _require_tensorflow_backend() -> None:
 def _set_determinism(tf, deterministic: bool) -> None:
     if deterministic:
         tf.config.experimental.enable_op_determinism()
-    elif "tensorflow" in sys.modules and _determinism_is_on():
+    elif _determinism_is_on():
         raise RuntimeError("결정론은 한 번 켜면 끌 수 없다. 커널을 다시 시작하고 deterministic=False로 부른다.")
 
 
