@@ -238,7 +238,7 @@ def _cause(text: str) -> str | None:
 
 def _last_error(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR:")]
+    errors = [line for line in lines if line.startswith(("ERROR:", "×"))]
     return (errors or lines or ["까닭을 남기지 않고 끝났다"])[-1].rstrip(".")
 
 
