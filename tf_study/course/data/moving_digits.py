@@ -50,7 +50,7 @@ def embedded() -> _source.Arrays:
     for n in range(COUNT):
         for k in range(DIGITS_PER_VIDEO):
             _draw(canvas[:, n], pictures[chosen[n, k]], paths[:, n, k])
-    return {"videos": canvas[:, :, :SIDE, :SIDE], "paths": paths}
+    return {"videos": np.ascontiguousarray(canvas[:, :, :SIDE, :SIDE]), "paths": paths}
 
 
 def _bounce(random: np.random.RandomState, room: int) -> np.ndarray:
