@@ -344,6 +344,9 @@ def test_build_runs_exports_and_repeats_itself(course, monkeypatch):
     build(course.notebook(LECTURE))
     assert contents(course.root) == before
 
+    course.text("tf_study/alpha/one.py", module + "# 손으로 고침\n")
+    assert "exports_in_step" in {rule for rule, *_ in course.findings()}
+
 
 def test_build_makes_and_runs_the_practice_notebook(course):
     cells = solution_cells("### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION")
@@ -407,6 +410,15 @@ def test_command_builds_the_others_when_one_fails(course, capsys):
     assert f"{LECTURE}: 코드 셀 1에서 실패" in printed.err and "\x1b[31mZero" not in printed.err
     assert f"❌ {LECTURE}" in printed.out and "✅ chapter01_alpha/02_two.ipynb" in printed.out
     assert outputs(course.root / "chapter01_alpha/02_two.ipynb")[0][0].data["text/plain"] == "2"
+
+
+def test_interrupt_ends_the_whole_build(course, capsys):
+    unrun(course, LECTURE, code("import os, signal, time\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(60)"))
+    unrun(course, "chapter01_alpha/02_two.ipynb", code("2"))
+    before = contents(course.root)
+    assert main(["build", str(course.root / "chapter01_alpha")]) == 130
+    assert "멈췄다" in capsys.readouterr().err
+    assert contents(course.root) == before
 
 
 def test_command_checks(course, capsys):

@@ -29,6 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("멈췄다. 실행하던 노트북은 쓰지 않았다.", file=sys.stderr)
+        return 130
 
 
 def _build(paths: list[Path]) -> int:

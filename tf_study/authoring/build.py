@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import os
+import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,6 +41,7 @@ def build(notebook: Notebook, on_cell: Callable[[], None] = lambda: None) -> flo
 
     Raises:
         NotebookError: a cell fails, an output must not be published, or the export is wrong.
+        KeyboardInterrupt: SIGINT or SIGTERM came while a cell was running.
     """
     start = time.perf_counter()
     sources = [notebook, cleared(notebook)] if notebook.kind == "solution" else [notebook]
@@ -75,31 +79,46 @@ def _normalised(source: Notebook) -> Notebook:
 def _execute(notebook: Notebook, on_cell: Callable[[], None]) -> None:
     """Run the cells in a kernel of this interpreter, in the notebook's folder."""
     running: list[NotebookNode] = []
+    # nbval과 같은 커널: 사용자가 등록한 다른 python3 커널에 가리지 않는다.
+    kernel = AsyncKernelManager(kernel_name=CURRENT_ENV_KERNEL_NAME, kernel_spec_manager=NbvalKernelspecManager())
+    stopped = threading.Event()
     with tempfile.TemporaryDirectory() as scratch, open(Path(scratch, "kernel.log"), "w+b") as log:
         client = NotebookClient(
             notebook.node,
-            # nbval과 같은 커널: 사용자가 등록한 다른 python3 커널에 가리지 않는다.
-            km=AsyncKernelManager(
-                kernel_name=CURRENT_ENV_KERNEL_NAME, kernel_spec_manager=NbvalKernelspecManager()
-            ),
+            km=kernel,
             timeout=CELL_TIMEOUT,
             coalesce_streams=True,  # nbval도 같은 이름의 스트림을 하나로 합쳐 비교한다
             record_timing=False,
             resources={"metadata": {"path": str(notebook.path.parent)}},
             # pytest 아래의 커널은 파일 기술자 출력을 잡지 않는다. 여기서도 같아야 출력이 같다.
             extra_arguments=["--IPKernelApp.capture_fd_output=False"],
+            on_notebook_start=lambda notebook: _stop_on_signal(kernel, stopped),
             on_cell_execute=lambda cell, cell_index: running.append(cell),
             on_cell_executed=lambda cell, cell_index, execute_reply: on_cell(),
         )
         try:
-            client.execute(env=_environment(notebook.root, scratch), stderr=log)
+            client.execute(env=_environment(notebook.root, scratch), stderr=log, cleanup_kc=True)
         except CellExecutionError as error:
             raise NotebookError(notebook, _failure(running, str(error))) from error
         except (CellTimeoutError, DeadKernelError) as error:
+            if stopped.is_set():
+                raise KeyboardInterrupt from error
             log.seek(0)
             tail = log.read().decode(errors="replace")[-2000:]
             raise NotebookError(notebook, _failure(running, f"{running[-1].source}\n\n{error}\n{tail}")) from error
     notebook.node.metadata = nbformat.from_dict(rules.METADATA)  # 실행하면서 이 기계의 파이썬이 적힌다
+
+
+def _stop_on_signal(kernel: AsyncKernelManager, stopped: threading.Event) -> None:
+    """Let Ctrl-C end the whole build: after nbclient's own handler the next notebook would begin."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        stopped.set()
+        loop.create_task(kernel.shutdown_kernel(now=True))
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
 
 
 def _environment(root: Path, scratch: str) -> dict[str, str]:
