@@ -11,7 +11,7 @@ import argparse
 
 from tf_study.environment import Problem, commands
 
-EPILOG = "명령 없이 `python main.py`라고 하면 환경을 점검한다."
+EPILOG = "명령 없이 `python main.py`라고 하면 환경을 점검한다(10~20초)."
 
 
 def parse(arguments):
@@ -47,7 +47,7 @@ def main():
     except Problem as problem:
         return str(problem)
     except KeyboardInterrupt:
-        return "멈췄다. 같은 명령을 다시 실행하면 이어서 준비한다."
+        return "멈췄다. 같은 명령을 다시 실행하면 된다."
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,10 @@ from tf_study.course import plot
 from tf_study.environment import checks, numerics
 
 TENSORFLOW = checks.pins()["tensorflow"]
-METAL_ERROR = "dlopen(libmetal_plugin.dylib): Symbol not found: _TF_GetInputTensorFromVariable"
+METAL = """
+class NotFoundError(Exception): pass
+raise NotFoundError("dlopen(libmetal_plugin.dylib, 0x0006): Library not loaded: @rpath/_pywrap_tensorflow_internal.so")
+"""
 
 
 def _stub(folder: Path, name: str, version: str, code: str | None = None) -> None:
@@ -75,18 +77,22 @@ def bad(tmp_path_factory, project) -> dict[str, dict]:
     _stub(stubs, "torch", "2.0.0")
     kernel = home / "jupyter" / "kernels" / "tf_study"
     kernel.mkdir(parents=True)
-    spec = {"argv": [str(folder / "gone/bin/python"), "-m", "ipykernel_launcher"], "display_name": "x", "language": "python"}
-    (kernel / "kernel.json").write_text(json.dumps(spec))
+    argv = [str(folder / "gone/bin/python"), "-m", "ipykernel_launcher"]
+    (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "x", "language": "python"}))
     without_korean = Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf")
     copy = folder / "project"
     shutil.copytree(project, copy)
     shutil.copy(without_korean, copy / "tf_study/course/fonts" / plot.FONT.name)
 
-    hide_java = f"for d in /usr/lib/jvm /usr/java /opt/sun; do [ -d $d ] && mount -t tmpfs tmpfs $d; done; mount -t tmpfs -o size=16m tmpfs {disk}"
-    script = f"export PATH={os.environ['PATH']}; {hide_java}; export PATH={bin_}; exec {sys.executable} main.py --json"
-    env = environment(
-        home, PYTHONPATH=str(stubs), KERAS_BACKEND="torch", TF_STUDY_HOME=str(disk), JUPYTER_DATA_DIR=str(kernel.parents[1])
-    )
+    script = f"""
+        for folder in /usr/lib/jvm /usr/java /opt/sun; do
+            if [ -d $folder ]; then mount -t tmpfs tmpfs $folder; fi
+        done
+        mount -t tmpfs -o size=16m tmpfs {disk}
+        PATH={bin_} exec {sys.executable} main.py --json
+    """
+    env = environment(home, PYTHONPATH=str(stubs), KERAS_BACKEND="torch", TF_STUDY_HOME=str(disk))
+    env["JUPYTER_DATA_DIR"] = str(kernel.parents[1])
     result = run([*unshared("--mount"), "sh", "-c", script], env, copy)
     assert result.returncode == 1 and not json.loads(result.stdout)["ok"]
     return _by_name(result)
@@ -117,7 +123,7 @@ def test_what_is_only_a_warning_says_how_to_mend_it(healthy):
         ("KoNLPy와 Java", "warning", "Java가 없다", "openjdk" if sys.platform == "darwin" else "jre"),
         ("디스크 여유", "warning", "0.0 GiB", "du -h"),
         ("수치 점검 CPU", "failed", "AttributeError", "pip install -r requirements.txt"),
-        ("torch", "warning", "2.0.0, 2.13.0이어야 한다", "python3 main.py test"),
+        ("torch", "warning", "2.0.0, 2.13.0이어야 한다", "pip install -r requirements-test.txt"),
         ("nvcc", "warning", "없음 (11장)", "CUDA Toolkit"),
         ("c++", "warning", "없음 (10·11장)", "install"),
     ],
@@ -130,11 +136,11 @@ def test_what_is_wrong_is_named_with_the_command_that_mends_it(bad, name, status
 @pytest.mark.parametrize(
     "code, found",
     [
-        (f"class NotFoundError(Exception): pass\nraise NotFoundError({METAL_ERROR!r})", "tensorflow-metal 1.2.0은 TensorFlow 2.20부터"),
+        (METAL, "tensorflow-metal 1.2.0은 TensorFlow 2.20부터"),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGILL)", "SIGILL 신호로 죽었다"),
     ],
     ids=["metal with TensorFlow 2.21", "a processor without AVX"],
-)  # fmt: skip
+)
 def test_a_tensorflow_that_cannot_be_imported(code, found, project, tmp_path):
     _stub(tmp_path / "stubs", "tensorflow", "2.21.0", code)
     if "metal" in found:

@@ -16,12 +16,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from sandbox import ROOT
 
-COMMON = {"python_version": "3.11", "python_full_version": "3.11.9", "implementation_name": "cpython",
-          "platform_python_implementation": "CPython", "os_name": "posix"}  # fmt: skip
-PLATFORMS = {
-    "x86_64-unknown-linux-gnu": {**COMMON, "sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"},
-    "aarch64-apple-darwin": {**COMMON, "sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"},
-}
+PYTHON = {"python_version": "3.11", "python_full_version": "3.11.9", "implementation_name": "cpython"}
+LINUX = {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"}
+MAC = {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"}
+PLATFORMS = {"x86_64-unknown-linux-gnu": {**PYTHON, **LINUX}, "aarch64-apple-darwin": {**PYTHON, **MAC}}
 EXTRAS = {"requirements.txt": (), "requirements-test.txt": ("test", "torch"), "requirements-cuda.txt": ("cuda",)}
 TENSORFLOW = {"x86_64-unknown-linux-gnu": "2.21.0", "aarch64-apple-darwin": "2.18.1"}
 
@@ -132,7 +130,7 @@ def test_a_resolver_finds_the_pinned_files_consistent(uv, platform, tmp_path):
     """Resolve the pinned file anew: every pin's own demands must be met by the other pins."""
     out = tmp_path / "out.txt"
     command = [uv, "pip", "compile", ROOT / "requirements-test.txt", "--python-platform", platform,
-               "--python-version", COMMON["python_full_version"], "--no-annotate", "--no-config", "-o", out]  # fmt: skip
+               "--python-version", PYTHON["python_full_version"], "--no-annotate", "--no-config", "-o", out]
     mac = {**os.environ, "MACOSX_DEPLOYMENT_TARGET": "14.0"}  # torch의 wheel은 macOS 14부터 있다
     result = subprocess.run(list(map(str, command)), env=mac, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr

@@ -243,14 +243,19 @@ def test_a_disk_that_fills_up_while_the_environment_is_created(project):
 def _on_tmpfs(project: Project, options: str) -> subprocess.CompletedProcess:
     place = project.home / "disk"
     place.mkdir()
-    script = f"mount -t tmpfs -o {options} tmpfs {place} && cp -r {project.root}/. {place} && cd {place} && exec {PYTHON} main.py start"
-    return run([*unshared("--mount"), "sh", "-c", script], project.env)
+    mount = f"mount -t tmpfs -o {options} tmpfs {place} && cp -r {project.root}/. {place}"
+    return _start_after(mount, place, project)
 
 
 def test_a_read_only_folder(project):
     root = project.root
-    script = f"mount --bind {root} {root} && mount -o remount,ro,bind {root} && cd {root} && exec {PYTHON} main.py start"
-    assert "쓸 수 없는 폴더다" in one_line(run([*unshared("--mount"), "sh", "-c", script], project.env))
+    mount = f"mount --bind {root} {root} && mount -o remount,ro,bind {root}"
+    assert "쓸 수 없는 폴더다" in one_line(_start_after(mount, root, project))
+
+
+def _start_after(mount: str, place: Path, project: Project) -> subprocess.CompletedProcess:
+    script = f"{mount} && cd {place} && exec {PYTHON} main.py start"
+    return run([*unshared("--mount"), "sh", "-c", script], project.env)
 
 
 def test_a_folder_named_venv_that_is_none_is_left_alone(project):

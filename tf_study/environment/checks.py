@@ -197,7 +197,7 @@ def engines() -> Iterator[Check]:
     wanted = pins("torch")
     for name, used_in in ENGINES.items():
         if name in wanted:
-            yield _version(name, wanted[name], WARNING, "python3 main.py test", f" ({used_in})")
+            yield _version(name, wanted[name], WARNING, _install_command("requirements-test.txt"), f" ({used_in})")
         else:
             yield Check(name, WARNING, f"이 운영체제용 배포 파일이 없다 ({used_in}: 강의의 구현으로 대신한다)")
     for name, (used_in, mend) in COMPILERS.items():
@@ -211,8 +211,8 @@ def _version(name: str, pin: str, otherwise: str, mend: str, note: str = "") -> 
     return Check(name, otherwise, (f"{found}, {pin}이어야 한다" if found else "없음") + note, mend)
 
 
-def _install_command() -> str:
-    return python_here("-m", "pip", "install", "-r", "requirements.txt")
+def _install_command(requirements: str = "requirements.txt") -> str:
+    return python_here("-m", "pip", "install", "-r", requirements)
 
 
 def _accelerators(gpus: list[str]) -> Check:

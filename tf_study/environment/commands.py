@@ -23,10 +23,12 @@ def start(notebook: str | None, browser: bool, cuda: bool) -> NoReturn:
     Raises:
         Problem: the environment cannot be prepared, its check fails, or `notebook` is not one of the project's.
     """
+    if cuda and sys.platform != "linux":
+        raise Problem("--cuda는 NVIDIA GPU가 있는 Linux에서만 쓴다.")
     url = _lab_url(notebook)
     environment = _prepare("requirements-cuda.txt" if cuda else "requirements.txt")
     if not environment.is_checked():
-        print("[5/5] 환경 점검", flush=True)
+        print("[5/5] 환경 점검 (10~20초)", flush=True)
         if subprocess.call([str(environment.python), str(ROOT / "main.py")]) != 0:
             raise Problem("필수 항목이 빠졌다. 위의 ❌를 고친 뒤 같은 명령을 다시 실행한다.")
         environment.mark_checked()

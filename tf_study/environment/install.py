@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
@@ -15,7 +14,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +27,13 @@ SETS = {
     "requirements.txt": (("requirements.txt",), 4),
     "requirements-cuda.txt": (("requirements.txt", "requirements-cuda.txt"), 10),
     "requirements-test.txt": (("requirements.txt", "requirements-test.txt"), 8),
+}
+
+SETTINGS = {
+    "PIP_NO_INPUT": "1",
+    "PIP_USER": "0",  # 사용자의 pip.conf가 켜 두었으면 가상환경 안에서는 실패한다
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "DS_BUILD_OPS": "0",  # deepspeed의 C++ 연산은 처음 쓸 때 짓는다
 }
 
 # pip을 돌리되 표준 입력이 닫히면, 곧 부모가 kill -9로라도 죽으면 따라 죽는다.
@@ -161,8 +166,7 @@ class VirtualEnvironment:
 
         The lock is inherited: a child that outlives a killed parent still keeps a second run waiting.
         """
-        environment = {**os.environ, "DS_BUILD_OPS": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-        pipe = subprocess.PIPE
+        pipe, environment = subprocess.PIPE, {**os.environ, **SETTINGS}
         with subprocess.Popen(
             command, stdin=pipe, stderr=pipe, env=environment, close_fds=False, encoding="utf-8", errors="replace"
         ) as process:

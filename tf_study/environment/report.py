@@ -55,9 +55,13 @@ def _print(version: str, found: Iterable[Check], as_json: bool) -> int:
     for check in found:
         shown.append(check)
         if not as_json:
-            print(f"{MARKS[check.status]} {check.name}: {check.found}" + (f" → {check.fix}" if check.fix else ""), flush=True)
+            print(_line(check), flush=True)
     ok = all(check.status != checks.FAILED for check in shown)
     if as_json:
         values = {"tensorflow_version": version, "ok": ok, "checks": [asdict(check) for check in shown]}
         print(json.dumps(values, ensure_ascii=False, indent=1))
     return 0 if ok else 1
+
+
+def _line(check: Check) -> str:
+    return f"{MARKS[check.status]} {check.name}: {check.found}" + (f" → {check.fix}" if check.fix else "")
