@@ -30,13 +30,13 @@ def bag(train, test, **options) -> np.ndarray:
     return model.fit(*train).predict(test[0])
 
 
-def network(train, test, split: str, length: int, layers: list, epochs: int) -> np.ndarray:
+def network(train, test, split: str, length: int, layers: list, epochs: int, masked: bool) -> np.ndarray:
     """Return the predictions of an embedding followed by `layers`."""
     keras.utils.set_random_seed(0)
     vectorize = keras.layers.TextVectorization(split=split, output_sequence_length=length, max_tokens=20_000)
     vectorize.adapt(train[0])
     x_train, x_test = vectorize(train[0]).numpy(), vectorize(test[0]).numpy()
-    embed = keras.layers.Embedding(vectorize.vocabulary_size(), 64, mask_zero=True)
+    embed = keras.layers.Embedding(vectorize.vocabulary_size(), 64, mask_zero=masked)
     model = keras.Sequential([embed, *layers, keras.layers.Dropout(0.3), keras.layers.Dense(1, "sigmoid")])
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
     model.fit(x_train, train[1], epochs=epochs, batch_size=64, verbose=0)
@@ -74,8 +74,8 @@ def korean() -> None:
     report("words 1-2, logistic", lambda: bag(train, test, **words, ngram_range=(1, 2)), test, tags)
     report("characters, logistic", lambda: bag(train, test, analyzer="char"), test, tags)
     report("characters 1-4, logistic", lambda: bag(train, test, analyzer="char", ngram_range=(1, 4)), test, tags)
-    report("characters, CNN", lambda: network(train, test, "character", 60, cnn(5), 8), test, tags)
-    report("characters, BiGRU", lambda: network(train, test, "character", 60, bigru(), 12), test, tags)
+    report("characters, CNN", lambda: network(train, test, "character", 60, cnn(5), 8, False), test, tags)
+    report("characters, BiGRU", lambda: network(train, test, "character", 60, bigru(), 12, True), test, tags)
 
 
 def english() -> None:
@@ -84,8 +84,8 @@ def english() -> None:
     report("words, logistic", lambda: bag(train, test), test)
     report("words 1-2, logistic", lambda: bag(train, test, ngram_range=(1, 2)), test)
     report("words 1-3 tf-idf, logistic", lambda: bag(train, test, ngram_range=(1, 3), tfidf=True), test)
-    report("words, CNN", lambda: network(train, test, "whitespace", 160, cnn(3), 6), test)
-    report("words, BiGRU", lambda: network(train, test, "whitespace", 160, bigru(), 6), test)
+    report("words, CNN", lambda: network(train, test, "whitespace", 160, cnn(3), 6, False), test)
+    report("words, BiGRU", lambda: network(train, test, "whitespace", 160, bigru(), 6, True), test)
 
 
 if __name__ == "__main__":

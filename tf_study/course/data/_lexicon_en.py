@@ -137,14 +137,14 @@ I caught this {film} on television {when} without knowing anything about it.
 I went to the theater {when} with no idea what to expect.
 I rented it {when} and watched it {with}.
 It was playing at a small festival, so I went {with}.
-The story follows a {kind} {person} who {deed} in {place}.
-It is about a {kind} {person} who lives in {place}.
+The story follows {kind:a} {person} who {deed} in {place}.
+It is about {kind:a} {person} who lives in {place}.
 Set in {place}, it follows a {person} who {deed}.
-This {film} tells the story of a {kind} {person} who {deed}.
-A {kind} {person} {deed} in {place}, and everything goes from there.
+This {film} tells the story of {kind:a} {person} who {deed}.
+{kind:a} {person} {deed} in {place}, and everything goes from there.
 The plot in one line: a {person} {deed} and ends up in {place}.
 I read the book years ago, so I knew that the {person} {deed}.
-The trailer showed a {kind} {person} in {place}, so I bought a ticket.
+The trailer showed {kind:a} {person} in {place}, so I bought a ticket.
 A friend handed me the DVD {when} and told me to write down my thoughts.
 I signed up here just to comment on this {film} about a {person} in {place}.
 I usually stay away from films about a {person} in {place}, but we watched it {when}.
@@ -176,7 +176,7 @@ The budget must have been small.
 It is based on a true story, or so the credits say.
 The director also has a small role as a {person}.
 There is a side plot about a {person} who {deed}.
-Later a {kind} {person} turns up.
+Later {kind:a} {person} turns up.
 We talked about it on the way home.
 It was made in the nineties.
 In the book the {person} is somebody else.

@@ -24,7 +24,7 @@ SEED = 20110619
 SHUFFLE_SEED = 113  # keras.datasets.imdb의 기본값
 WORDS_FROM_TO = (40, 150)
 STATEMENTS = (4, 9)  # 한 리뷰의 평가 문장 수: 4에서 8
-AGREEING = 80  # 평가 문장이 총평과 같은 편일 백분율
+AGREEING = 85  # 평가 문장이 총평과 같은 편일 백분율
 DENIED = 33  # 총평이 반대편 주장의 부정일 백분율
 WHOLE = 20  # 총평과 같은 편일 때 영화 전체를 두고 말할 백분율
 SHARES = ("plain",) * 10 + ("negation",) * 5 + ("contrast",) * 5
@@ -195,8 +195,8 @@ class _Subject(str):
         return f"{self} { {'is': 'are', 'was': 'were'}[verb] if plural else verb}"
 
 
-class _Adjective(str):
-    """An adjective; the spec 'a' puts the indefinite article before it."""
+class _Word(str):
+    """A word; the spec 'a' puts the indefinite article before it."""
 
     def __format__(self, article: str) -> str:
         if not article:
@@ -210,11 +210,11 @@ class _Writer:
     def __init__(self, draw: Draw):
         self.draw = draw
         self._aspects = [
-            ([_Subject(word) for word in words(subjects)], tuple(map(_adjectives, (negative, positive))))
+            ([_Subject(word) for word in words(subjects)], tuple(map(_word_list, (negative, positive))))
             for subjects, positive, negative in lexicon.ASPECTS.values()
         ]
         self._whole = self._aspects.pop()  # 표의 마지막: 영화 전체
-        self._lists = {slot: words(table) for slot, table in lexicon.LISTS.items()}
+        self._lists = {slot: _word_list(table) for slot, table in lexicon.LISTS.items()}
         self._templates = {name: text.strip().splitlines() for name, text in lexicon.TEMPLATES.items()}
         self._verdicts = lexicon.VERDICTS.strip().splitlines()
 
@@ -272,8 +272,8 @@ class _Writer:
         return template.format_map(drawn | roles)
 
 
-def _adjectives(table: str) -> list[_Adjective]:
-    return [_Adjective(word) for word in words(table)]
+def _word_list(table: str) -> list[_Word]:
+    return [_Word(word) for word in words(table)]
 
 
 def _capital(sentence: str) -> str:
