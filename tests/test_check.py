@@ -213,7 +213,7 @@ def test_named_cause_comes_before_a_usual_one():
 
 @pytest.mark.parametrize("actual, expected", [
     (np.uint8([56, 249]), np.uint8([200, 7])), ([1.0, 2.0], [0.0, 0.0]), ([5.0], [7.0]), ([True, False], [False, False]),
-    ([1.0, 2.0], [np.inf, 3.0]), (np.zeros((2, 3)), np.zeros(5)),
+    ([1.0, 2.0], [np.inf, 3.0]), (["가", "나"], [1.0, 2.0]), (np.zeros((2, 3)), np.zeros(5)),
 ])
 def test_no_cause_is_made_up(actual, expected):
     assert "원인" not in wrong(expect_close, actual, expected)
@@ -325,6 +325,7 @@ def test_a_folder_that_cannot_be_written_does_not_break_the_check(progress, caps
     make_task()(lambda x: x * x)
     [line] = capsys.readouterr().out.splitlines()
     assert line.startswith("✅ 1. 제곱: 제곱이다 (기록하지 못했다: ") and str(progress) in line
+    assert "⚠️" not in check.progress_report()
 
 
 @pytest.mark.parametrize("damage", [
