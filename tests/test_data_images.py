@@ -122,9 +122,9 @@ def test_digits_are_framed_like_mnist():
 CHECKSUMS = {
     "digits": "64ac532e93b64f2fe59e5569ad011826c47a02e4cb01c04d177a30762bef7aa7",
     "garments": "f82564ab41084228459b6021e90cbb3e5f812f808494bf42277a015e2030ede3",
-    "objects": "98065def05fce06042a54af7a9a1a70a87345a1fe6807e2ee549015b689739c1",
+    "objects": "b5079e9f549d7f1e201356b2521423fbf855690b06d6f9f29722e9873dbd6e7f",
     "moving_digits": "d12ceb99ae1b50c49dfff92003f37b555e8ed401493863954d2c54cf6e94a446",
-    "flowers": "7db7e297a960e365ed7b109c3ce49a9db5d6a94b3ed15989d37bc9e3203c9b53",
+    "flowers": "e43e0752cd6b8f5711a9158c9fff70ed97f88a2d65e7f6a25667d77e2cb10d56",
 }
 
 

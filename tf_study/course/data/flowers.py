@@ -19,6 +19,7 @@ from tf_study.course.data import _render, _source
 from tf_study.course.data._render import (
     Frame,
     bar,
+    box,
     ellipse,
     paint,
     smooth_noise,
@@ -168,10 +169,10 @@ def _picture(flower: Callable[[Frame], list[Layer]], random: np.random.RandomSta
     height, width = random.randint(SHORTEST, LONGEST + 1, 2)
     canvas = _background(random, height, width)
     count = random.choice([1, 2, 3, 4], p=[0.4, 0.25, 0.2, 0.15])
-    largest = min(height, width) * (0.95 if count == 1 else 0.7)
+    short = min(height, width)
+    largest, spread = (0.95 * short, 0.12 * short) if count == 1 else (0.75 * short, 0.28 * short)
     for diameter in np.sort(random.uniform(0.5, 1.0, count)) * largest:  # 큰 것이 앞에 온다
-        spread = 0.12 if count == 1 else 0.3
-        row, column = (np.array([0.46, 0.5]) + random.uniform(-spread, spread, 2)) * (height, width)
+        row, column = np.array([0.47 * height, 0.5 * width]) + random.uniform(-spread, spread, 2)
         _stem(canvas, random, int(row), int(column), diameter)
         _stamp(canvas, *_head(flower, random, int(diameter)), int(row - diameter / 2), int(column - diameter / 2))
     canvas = 0.5 + random.uniform(0.75, 1.1) * (canvas - 0.5) + random.uniform(-0.1, 0.1)  # 노출
@@ -343,7 +344,8 @@ def _petal(u: np.ndarray, v: np.ndarray, wide: np.ndarray | float, tall: np.ndar
     """Return an upright petal: round at the foot (v = 0.75), pointed at the tip."""
     height = np.clip((0.75 - v) / (0.75 + tall), 0, 1)
     half_width = 2.5 * wide * np.sqrt(height) * (1 - height * height)
-    return np.maximum(np.abs(u) - half_width, v - 0.75)
+    middle, half_height = (0.75 - tall) / 2, (0.75 + tall) / 2
+    return box(u, v, (0, middle), (half_width, half_height))
 
 
 FLOWERS = (daisy, dandelion, rose, sunflower, tulip)

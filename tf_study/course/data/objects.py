@@ -104,13 +104,13 @@ def _draw(
 def _draw_batch(
     drawer: Callable[[Frame], list[Layer]], home: tuple[int, ...], random: np.random.RandomState, count: int
 ) -> np.ndarray:
-    f = Frame(random, count, SIDE, shift=0.15, turn=0.15, size=(0.7, 1.05), bend=0.06, flip=0.5)
+    f = Frame(random, count, SIDE, shift=0.22, turn=0.25, size=(0.55, 1.0), bend=0.08, flip=0.5)
     canvas = _background(f, home)
     for distance, colour in [*drawer(f), *_obstacle(f)]:
         paint(canvas, f.inside(distance), colour)
     canvas *= 1 + f.vary(-0.25, 0.25) * f.v + 0.12 * smooth_noise(random, (count,), (SIDE, SIDE), (5, 5))
     canvas = 0.5 + f.vary(0.75, 1.1) * (canvas - 0.5) + f.vary(-0.1, 0.1)  # 노출
-    canvas += f.vary(0.01, 0.06) * random.uniform(-1, 1, canvas.shape)
+    canvas += f.vary(0.02, 0.08) * random.uniform(-1, 1, canvas.shape)
     return to_uint8(canvas.transpose(1, 2, 3, 0))
 
 
@@ -131,7 +131,7 @@ def _obstacle(f: Frame) -> list[Layer]:
     place = f.vary(-0.9, 0.9)
     post = bar(f.u, f.v, (place, -1.5), (place + f.vary(-0.2, 0.2), 1.5), (0.05, 0.06))
     bush = ellipse(f.u, f.v, (place, f.vary(0.6, 1.0)), (f.vary(0.2, 0.5), f.vary(0.2, 0.4)))
-    return [(f.maybe(post, 0.1), _any_colour(f)), (f.maybe(bush, 0.2), _any_colour(f) * 0.7)]
+    return [(f.maybe(post, 0.25), _any_colour(f)), (f.maybe(bush, 0.35), _any_colour(f) * 0.7)]
 
 
 def _any_colour(f: Frame) -> np.ndarray:
