@@ -15,7 +15,7 @@ class Draw:
         self._random = np.random.RandomState(seed)
 
     def below(self, limit: int) -> int:
-        return int(self._random.random_sample() * limit)  # randint보다 열 배 빠르다
+        return int(self._random.random_sample() * limit)  # 한 번에 하나씩 뽑을 때 randint보다 빠르다
 
     def pick(self, table: Sequence):
         return table[self.below(len(table))]

@@ -24,7 +24,8 @@ class Aspect(NamedTuple):
 
 ASPECTS = {
     "acting": Aspect(
-        "acting, lead performance, supporting cast, main actor, leading lady, child actor, ensemble, villain's performance, "
+        "acting, lead performance, supporting cast, main actor, leading lady, child actor, "
+        "ensemble, villain's performance, "
         "performances, casting",
         "superb, convincing, brilliant, natural, memorable, powerful, impressive, excellent, outstanding, moving, "
         "believable, wonderful, magnetic, touching",
@@ -77,11 +78,13 @@ ASPECTS = {
     ),
     "action": Aspect(
         "action, fight scenes, car chase, battle scenes, stunts, suspense, final fight, tension",
-        "thrilling, exciting, intense, spectacular, inventive, gripping, impressive, breathtaking, terrific, relentless",
+        "thrilling, exciting, intense, spectacular, inventive, gripping, impressive, "
+        "breathtaking, terrific, relentless",
         "boring, repetitive, unexciting, tedious, ridiculous, clumsy, dull, forgettable, generic, tame",
     ),
     "feeling": Aspect(
-        "romance, love story, friendship, emotional core, family drama, relationship, chemistry, message, mood, atmosphere",
+        "romance, love story, friendship, emotional core, family drama, relationship, chemistry, "
+        "message, mood, atmosphere",
         "touching, believable, sweet, heartfelt, sincere, moving, genuine, warm, convincing, tender",
         "forced, unconvincing, sappy, contrived, hollow, fake, cold, shallow, manipulative, dull",
     ),
@@ -107,12 +110,14 @@ LISTS = {
     ),
     "kind": "young, retired, lonely, stubborn, quiet, broke, famous, nervous, proud, old, shy, gifted, tired, homeless",
     "place": (
-        "a small village, the big city, a desert town, an island town, a mountain cabin, a space station, a boarding school, "
+        "a small village, the big city, a desert town, an island town, a mountain cabin, "
+        "a space station, a boarding school, "
         "a fishing port, an old hotel, a hospital, a castle, a prison, a circus, a submarine, a border town, a farm, "
         "a suburb, a haunted house, a monastery, an army base"
     ),
     "deed": (
-        "finds a strange letter, loses a brother, inherits a fortune, falls in love, hides a secret, witnesses a crime, "
+        "finds a strange letter, loses a brother, inherits a fortune, falls in love, "
+        "hides a secret, witnesses a crime, "
         "takes one last job, meets a ghost, adopts a dog, starts a band, learns to fly, plans a robbery, returns home, "
         "searches for a lost child, writes a novel, discovers a map, fights a dragon, builds a boat, "
         "wakes up without memory, receives a phone call at midnight, raises an orphan, buys a bakery"
@@ -122,10 +127,14 @@ LISTS = {
         "last weekend, on my birthday, yesterday afternoon, two weeks ago, on a sick day, before breakfast"
     ),
     "with": (
-        "with a couple of friends, with my sister, with my parents, alone, with my wife, with my roommate, with my kids, "
+        "with a couple of friends, with my sister, with my parents, alone, with my wife, "
+        "with my roommate, with my kids, "
         "with my grandmother, with two colleagues, with my husband, with an old classmate, with the neighbors"
     ),
-    "people": "critics, my friends, some reviewers, people online, other viewers, my coworkers, some fans, a few guests",
+    "people": (
+        "critics, my friends, some reviewers, people online, other viewers, my coworkers, "
+        "some fans, a few guests"
+    ),
 }
 
 # 어느 쪽도 편들지 않는 문장

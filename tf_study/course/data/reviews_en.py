@@ -3,6 +3,9 @@
 The embedded set is generated: a seeded grammar (`_lexicon_en`) writes 5,000 different reviews of 40 to
 150 words. No person wrote them and no film is meant. The original is the Large Movie Review Dataset
 (Maas et al. 2011): 25,000 and 25,000 reviews, as `keras.datasets.imdb` serves it.
+
+Test accuracy on the embedded set (benchmarks/embedded_texts.py): logistic regression on words 0.78, on
+1- and 2-grams 0.88; word CNN 0.96.
 """
 
 from __future__ import annotations
@@ -58,10 +61,8 @@ def load_data(
     """
     stored, random = _stored(), np.random.RandomState(seed)
     splits = [_shuffled(stored, name, random) for name in ("train", "test")]
-    if start_char is not None:
-        splits = [([[start_char] + [w + index_from for w in ids] for ids in x], y) for x, y in splits]
-    else:
-        splits = [([[w + index_from for w in ids] for ids in x], y) for x, y in splits]
+    start = [] if start_char is None else [start_char]
+    splits = [([start + [w + index_from for w in ids] for ids in x], y) for x, y in splits]
     if maxlen:
         splits = [_shorter(x, y, maxlen) for x, y in splits]
     if not num_words:  # Keras와 같이: 가장 큰 번호 하나도 밀려난다
@@ -248,7 +249,7 @@ class _Writer:
         filled = {"w": self.draw.pick(self._whole[1][side])}
         for subject, slot, (nouns, adjectives), of in zip("abc", "xyz", aspects, (1 - side, side, side)):
             filled |= {subject: self.draw.pick(nouns), slot: self.draw.pick(adjectives[of])}
-        return self._filled(template, filled)
+        return self._filled(template, **filled)
 
     def _verdict(self, label: int) -> str:
         """Return a verdict whose main clause is on the label's side, in words that both labels use."""
@@ -259,14 +260,14 @@ class _Writer:
             "for_too": self._claim(label, second),
             "against": self._claim(1 - label, self.draw.below(lexicon.IMPERSONAL)),
         }
-        return self._filled(self._filled(self.draw.pick(self._verdicts), roles))
+        return self._filled(self._filled(self.draw.pick(self._verdicts), **roles))
 
     def _claim(self, side: int, number: int) -> str:
         """Return a claim on `side`: its own, or the other side's denied."""
         denied = int(self.draw.chance(DENIED))
         return lexicon.CLAIMS[1 - side if denied else side][number][denied]
 
-    def _filled(self, template: str, roles: dict[str, str] = {}) -> str:
+    def _filled(self, template: str, **roles: str) -> str:
         """Return the template with its roles, and words drawn from the lists for the other slots."""
         drawn = {slot: self.draw.pick(self._lists[slot]) for slot in slots_of(template) if slot in self._lists}
         return template.format_map(drawn | roles)

@@ -3,6 +3,9 @@
 The embedded set is generated: a seeded grammar (`_lexicon_ko`) writes 6,000 different sentences.
 No person wrote them and no film is meant. The original is the Naver Sentiment Movie Corpus
 (github.com/e9t/nsmc, CC0): 150,000 and 50,000 reviews.
+
+Test accuracy on the embedded set (benchmarks/embedded_texts.py): logistic regression on words 0.74, on
+characters 0.76, on character 1- to 4-grams 0.86; character CNN 0.95, character BiGRU 0.95.
 """
 
 from __future__ import annotations
