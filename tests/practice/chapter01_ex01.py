@@ -59,6 +59,7 @@ WRONG = {
         (lambda p, h, w: tf.reshape(p, (-1, h, w, 1)), "255로 나누지 않았다"),
         (lambda p, h, w: tf.reshape(p / np.float32(256), (-1, h, w, 1)), "256으로 나누었다"),
         (lambda p, h, w: tf.reshape(p // 255, (-1, h, w, 1)), "정수 나눗셈"),
+        (lambda p, h, w: tf.reshape(tf.cast(p, tf.float32) / p.max(), (-1, h, w, 1)), "가장 밝은 픽셀로 나누었다"),
         (lambda p, h, w: tf.reshape(p / np.float32(255), (-1, h, w)), "크기가 1인 축이 남거나 모자란다"),
         (lambda p, h, w: tf.reshape(p / 255, (-1, h, w, 1)), "float64"),
         (lambda p, h, w: (p / np.float32(255)).reshape(-1, h, w, 1), TENSOR),
@@ -69,6 +70,7 @@ WRONG = {
     ],
     "check_squared_distances": [
         (lambda a, b: tf.transpose(loop_distances(a, b)), "전치"),
+        (lambda a, b: tf.reduce_sum(a**2, 1)[:, None] + tf.reduce_sum(b**2, 1) - a @ tf.transpose(b), "2가 빠졌다"),
         (lambda a, b: tf.sqrt(loop_distances(a, b)), "제곱근을 구했다"),
         (lambda a, b: tf.reduce_mean((a[:, None] - b) ** 2, axis=-1), "평균을 냈다"),
         (lambda a, b: tf.reduce_sum(tf.abs(a[:, None] - b), axis=-1), "절댓값을 더했다"),
@@ -104,6 +106,7 @@ WRONG = {
         (lambda p, y: tf.gather(p, y + 1, axis=2, batch_dims=2), "InvalidArgumentError"),
     ],
     "check_standardize": [
+        (lambda x, e: (x - tf.reduce_mean(x, 0)) / tf.sqrt(tf.reduce_sum((x - tf.reduce_mean(x, 0)) ** 2, 0) + e), "합이다"),
         (lambda x, e: standardize(x, e, axis=1), "행마다(axis=1) 표준화했다"),
         (lambda x, e: standardize(x, e, axis=1, keepdims=False), "열에 브로드캐스팅되었다"),
         (lambda x, e: standardize(x, e, axis=None), "전체의 평균"),
@@ -122,6 +125,7 @@ WRONG = {
     ],
     "check_bilinear_scores": [
         (lambda q, W, k: tf.einsum("bti,ij,bsj->bst", q, W, k), "전치"),
+        (lambda q, W, k: q @ W @ tf.reshape(k, (len(k), -1, k.shape[1])), "모양만 바꾸었다"),
         (lambda q, W, k: tf.einsum("bti,ij,bsj->ts", q, W, k), "배치 b까지 더해"),
         (lambda q, W, k: tf.einsum("bti,ij,bsj->bs", q, W, k), "t까지 더해"),
         (lambda q, W, k: tf.einsum("bti,ij,bsj->bt", q, W, k), "s까지 더해"),
@@ -136,7 +140,7 @@ WRONG = {
         (lambda q, W, k: tf.einsum("bti,ij,bsj->bts", q, W, k).numpy(), TENSOR),
     ],
     "check_mse_gradients": [
-        (lambda X, y, w, b: gradients(X, y, w, b, watch=False), "테이프가 그 변수를 지켜보지 않았다"),
+        (lambda X, y, w, b: gradients(X, y, w, b, watch=False), "지켜보지 않았거나 손실을"),
         (lambda X, y, w, b: gradients(X, y, w, b, lambda e: tf.reduce_sum(e**2)), "1/N이 빠졌다"),
         (lambda X, y, w, b: gradients(X, y, w, b, lambda e: tf.reduce_mean(e**2) / 2), "2가 빠졌다"),
         (lambda X, y, w, b: gradients(X, y, w, b, lambda e: tf.reduce_sum(e**2) / 2), "1/N과 2가 모두 빠졌다"),

@@ -265,7 +265,10 @@ def expect_close(
 
 def _expect_value(actual: Any, what: str) -> None:
     if actual is None:
-        cause = "`return`을 빠뜨렸거나, 기울기라면 테이프가 그 변수를 지켜보지 않았다."
+        cause = (
+            "`return`을 빠뜨렸거나, 기울기라면 테이프에 그 변수로 가는 길이 없다: "
+            "지켜보지 않았거나 손실을 `with` 밖이나 NumPy로 계산했다."
+        )
         raise WrongAnswer(f"{what}: None이다", cause=cause)
 
 

@@ -40,6 +40,8 @@ def setup(seed: int = 0, deterministic: bool = True) -> None:
         tf.get_logger().setLevel("ERROR")
         keras.utils.set_random_seed(seed)
         _set_determinism(tf, deterministic)
+        # Ampere부터의 GPU가 쓰는 TF32는 맞는 행렬 곱도 1e-3만큼 어긋나게 한다
+        tf.config.experimental.enable_tensor_float_32_execution(False)
         tf.constant(0.0) + 1.0  # 첫 연산이 내는 로그까지 여기서 삼킨다
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)

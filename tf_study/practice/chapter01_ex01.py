@@ -20,9 +20,9 @@ EXAMPLE = "예시의 답을 그대로 돌려주었다. 답은 입력으로 계�
     ),
 )
 def check_to_images(to_images, rng):
-    for n, height, width in ((3, 4, 5), (2, 6, 6), (1, 7, 2)):
-        pixels = rng.integers(0, 256, size=(n, height * width), dtype=np.uint8)
-        pixels[:, -1] = 255
+    for n, height, width, brightest in ((3, 4, 5, 255), (2, 6, 6, 127), (1, 7, 2, 255)):
+        pixels = rng.integers(0, brightest + 1, size=(n, height * width), dtype=np.uint8)
+        pixels[:, -1] = brightest
         expected = pixels.reshape(n, height, width, 1) / 255
         turned = pixels.reshape(n, width, height, 1)
         with given(pixels=pixels, height=height, width=width):
@@ -35,6 +35,7 @@ def check_to_images(to_images, rng):
                 "255로 나누지 않았다.": expected * 255,
                 "256으로 나누었다. 가장 밝은 픽셀 255가 1이 되어야 한다.": expected * 255 / 256,
                 "정수 나눗셈(`//`)은 소수점 아래를 버린다.": np.floor(expected),
+                "가장 밝은 픽셀로 나누었다. 어두운 이미지도 밝아진다. 언제나 255로 나눈다.": expected * 255 / brightest,
             })
             expect_dtype(images, "float32")
     return "무작위 이미지 6장에서 값, 모양 (N, H, W, 1), float32가 맞다"
@@ -71,6 +72,7 @@ def check_squared_distances(squared_distances, rng):
                 "좌표가 아니라 a의 축(axis=0)으로 더했다.": (difference**2).sum(axis=0),
                 "좌표가 아니라 b의 축(axis=1)으로 더했다.": (difference**2).sum(axis=1),
                 "거리가 아니라 내적이다.": a @ b.T,
+                "a² + b² - 2ab에서 2가 빠졌다.": (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - a @ b.T,
             })
             expect_dtype(distances, "float32")
     return "무작위 점의 쌍 38개에서 거리의 제곱이 맞다"
@@ -141,6 +143,7 @@ def check_standardize(standardize, rng):
             "epsilon이 제곱근 밖에 있다.": (x - mean) / (np.sqrt(variance) + epsilon),
             "epsilon을 더하지 않아 분산이 0인 열에서 0/0이 되었다.": np.where(variance, x - mean, np.nan) / variance**0.5,
             "N이 아니라 N-1로 나눈 분산이다.": (x - mean) / np.sqrt(variance * n / (n - 1) + epsilon),
+            "분산이 차의 제곱의 평균이 아니라 합이다.": (x - mean) / np.sqrt(n * variance + epsilon),
             "평균을 빼지 않았다.": x / np.sqrt(variance + epsilon),
             "평균만 빼고 나누지 않았다.": x - mean,
         }
@@ -177,6 +180,7 @@ def check_bilinear_scores(bilinear_scores, rng):
             "t까지 더해 없앴다. t는 답에 남는 첨자다.": expected.sum(axis=1),
             "s까지 더해 없앴다. s는 답에 남는 첨자다.": expected.sum(axis=2),
             "배치가 서로 섞였다. q와 k의 배치 첨자는 같은 b이다.": np.einsum("bti,ij,csj->bts", q, w, k),
+            "k를 전치하지 않고 모양만 바꾸었다(`reshape`).": q @ w @ k.reshape(batch, j, s),
             "I·J로 나누었다. 평균이 아니라 합이다.": expected / (i * j),
         }
         if i == j:
@@ -230,4 +234,4 @@ def check_mse_gradients(mse_gradients, rng):
                     "예측 (N, 1)에서 y (N,)를 빼 (N, N)이 되었다. 두 모양을 같게 한다.": broadcast,
                 })
                 expect_tensor(gradient, what=name)
-    return "무작위 자료 3벌에서 손으로 푼 기울기와 같다(tf.Variable과 tf.Tensor)"
+    return "무작위 데이터 3벌에서 손으로 푼 기울기와 같다(tf.Variable과 tf.Tensor)"
