@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -38,8 +37,8 @@ def home() -> Path:
 def cached(build: Callable[[], Arrays]) -> Callable[[], Arrays]:
     """Keep the arrays that `build` makes in memory and in an .npz file.
 
-    The file's name carries a hash of the module that defines `build`, so it is never stale. A
-    damaged file is made again; a folder that cannot be written only costs the speed-up.
+    The file's name carries a hash of this package's sources, so it is never stale. A damaged file
+    is made again; a folder that cannot be written only costs the speed-up.
     """
 
     @functools.cache
@@ -57,10 +56,15 @@ def cached(build: Callable[[], Arrays]) -> Callable[[], Arrays]:
 
 
 def _cache_file(build: Callable[[], Arrays]) -> Path:
-    module = sys.modules[build.__module__]
-    source = Path(module.__file__).read_bytes()
-    name = f"{module.__name__.rpartition('.')[2]}-{build.__name__}-{hashlib.sha256(source).hexdigest()[:12]}"
+    name = f"{build.__module__.rpartition('.')[2]}-{build.__name__}-{fingerprint()}"
     return home() / "embedded" / f"{name}.npz"
+
+
+@functools.cache
+def fingerprint() -> str:
+    """Hash every module beside this one: builders share tables and drawing helpers."""
+    sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    return hashlib.sha256(sources).hexdigest()[:12]
 
 
 def _store(path: Path, arrays: Arrays) -> None:

@@ -50,7 +50,7 @@ def describe() -> str:
         return "단어 벡터 GloVe 6B 50차원(원본): 400,000단어. Stanford NLP, Pennington 외(2014), PDDL."
     return (
         f"영어 단어 벡터(내장, GloVe 형식): {len(_meanings()):,}단어, {DIMENSION}차원. "
-        "글에서 학습한 것이 아니라 뜻의 표에서 조립했다. 이 강의와 같은 라이선스."
+        "글에서 학습한 것이 아니라 뜻의 표에서 조립했다. CC0 1.0."
     )
 
 
