@@ -299,7 +299,8 @@ def test_intact_flower_folder_is_left_alone(tmp_path, monkeypatch):
 
 def test_two_processes_may_draw_the_flowers_at_once(tmp_path):
     script = (
-        "from tf_study.course.data import flowers; flowers.PER_CLASS = 4; print(len(list(flowers.directory().glob('*/*'))))"
+        "from tf_study.course.data import flowers; flowers.PER_CLASS = 4; "
+        "print(len(list(flowers.directory().glob('*/*'))))"
     )
     environment = {**os.environ, "TF_STUDY_HOME": str(tmp_path)}
     running = [

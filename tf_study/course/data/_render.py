@@ -7,7 +7,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
+
+TRAIN_PER_CLASS, TEST_PER_CLASS = 600, 100
 
 Size = float | np.ndarray
 Point = tuple[Size, Size]
@@ -159,6 +163,30 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
     decide, and that differs between machines.
     """
     return np.floor(np.clip(image, 0.0, 1.0) * 255.0 + (0.5 - 1e-6)).astype(np.uint8)
+
+
+def draw_splits(
+    random: np.random.RandomState,
+    classes: Sequence[Callable[[np.random.RandomState, int], np.ndarray]],
+    batch: int,
+) -> dict[str, np.ndarray]:
+    """Draw a balanced training and test set in random order.
+
+    Args:
+        random: where the variation comes from.
+        classes: for each class the function that draws a number of its pictures.
+        batch: how many to draw at once, few enough to stay in the processor's cache.
+
+    Returns:
+        x_train, y_train, x_test, y_test; y uint8 (N,), index into `classes`.
+    """
+    arrays = {}
+    for split, per_class in (("train", TRAIN_PER_CLASS), ("test", TEST_PER_CLASS)):
+        order = random.permutation(len(classes) * per_class)
+        pictures = np.concatenate([draw(random, batch) for draw in classes for _ in range(per_class // batch)])
+        arrays[f"x_{split}"] = pictures[order]
+        arrays[f"y_{split}"] = (order // per_class).astype(np.uint8)
+    return arrays
 
 
 def _stretch(values: np.ndarray, length: int, axis: int) -> np.ndarray:

@@ -85,7 +85,7 @@ def load_data(size: int = 96) -> tuple[Split, Split]:
 def describe() -> str:
     """Return one Korean line: which data, how many, where from, licence."""
     if _source.use_real():
-        return "tf_flowers 원본: 꽃 사진 3,670장, 5종. TensorFlow Team 2019, 사진마다 CC BY (LICENSE.txt)."
+        return "tf_flowers 원본: 꽃 사진 3,670장, 5종. TensorFlow Team 2019, CC BY 2.0(지은이는 LICENSE.txt)."
     return "내장 꽃 그림: 시드로 그린 tf_flowers 형식의 JPEG 1,000장(5종 × 200장, 변 100–240픽셀)."
 
 
@@ -107,7 +107,10 @@ def directory() -> Path:
         try:
             _write(folder)
         except OSError as error:
-            raise OSError(f"꽃 그림을 {folder}에 쓸 수 없다. TF_STUDY_HOME을 쓸 수 있는 폴더로 정한다. ({error})") from error
+            raise OSError(
+                f"꽃 그림은 쓸 수 있는 폴더에 있어야 한다. 쓰지 못한 폴더: {folder} ({error}). "
+                "TF_STUDY_HOME을 쓸 수 있는 폴더로 정한다."
+            ) from error
     return folder
 
 

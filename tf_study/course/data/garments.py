@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -16,6 +17,7 @@ from tf_study.course.data._render import (
     Size,
     bar,
     box,
+    draw_splits,
     ellipse,
     outline,
     polygon,
@@ -31,7 +33,6 @@ CLASSES_EN = (
 )  # fmt: skip
 
 SIDE = 28
-TRAIN_PER_CLASS, TEST_PER_CLASS = 600, 100
 
 Split = tuple[np.ndarray, np.ndarray]
 Garment = tuple[np.ndarray, np.ndarray]  # 윤곽까지의 거리, 밝기에 곱할 값
@@ -65,22 +66,11 @@ def describe() -> str:
 @_source.cached
 def embedded() -> _source.Arrays:
     """Draw the embedded set."""
-    random = np.random.RandomState(2017)
-    arrays = {}
-    for split, per_class in (("train", TRAIN_PER_CLASS), ("test", TEST_PER_CLASS)):
-        order = random.permutation(len(DRAWERS) * per_class)
-        pictures = np.concatenate([_draw(draw, random, per_class) for draw in DRAWERS])
-        arrays[f"x_{split}"] = pictures[order]
-        arrays[f"y_{split}"] = (order // per_class).astype(np.uint8)
-    return arrays
+    classes = [functools.partial(_draw, garment) for garment in GARMENTS]
+    return draw_splits(np.random.RandomState(2017), classes, batch=100)
 
 
-def _draw(garment: Callable[[Frame], Garment], random: np.random.RandomState, count: int, batch: int = 100) -> np.ndarray:
-    """Return `count` pictures, drawn in batches that stay in the processor's cache."""
-    return np.concatenate([_draw_batch(garment, random, batch) for _ in range(count // batch)])
-
-
-def _draw_batch(garment: Callable[[Frame], Garment], random: np.random.RandomState, count: int) -> np.ndarray:
+def _draw(garment: Callable[[Frame], Garment], random: np.random.RandomState, count: int) -> np.ndarray:
     f = Frame(random, count, SIDE, shift=0.13, turn=0.2, size=(0.72, 1.02), bend=0.12)
     distance, shade = garment(f)
     details = 1 + f.vary(0.2, 1.0) * (shade - 1)  # 솔기와 단추가 잘 보이는 옷도, 묻히는 옷도 있다
@@ -145,13 +135,15 @@ def _buttons(f: Frame, top: Size, hem: Size, gap: float) -> np.ndarray:
     """Return the distance to a row of buttons down the front."""
     row = (f.v - top) / gap
     nearest = (row - np.floor(row) - 0.5) * gap
-    return np.maximum(ellipse(f.u, nearest, (0.07, 0), (0.04, 0.04)), box(f.u, f.v, (0, (top + hem) / 2), (1, (hem - top) / 2)))
+    button = ellipse(f.u, nearest, (0.07, 0), (0.04, 0.04))
+    return np.maximum(button, box(f.u, f.v, (0, (top + hem) / 2), (1, (hem - top) / 2)))
 
 
 def t_shirt(f: Frame) -> Garment:
     top, hem, shoulder = f.vary(-0.9, -0.78), f.vary(0.7, 0.92), f.vary(0.4, 0.52)
     body = _trunk(f, top, hem, shoulder, shoulder + f.vary(-0.05, 0.08), f.vary(0, 0.06))
-    sleeves = _sleeves(f, shoulder, top, f.vary(0.3, 0.6) + np.where(f.chance(0.1), 0.8, 0), f.vary(0.3, 1.0), f.vary(0.15, 0.24))
+    length = f.vary(0.3, 0.6) + np.where(f.chance(0.1), 0.8, 0)  # 긴소매도 더러 있다
+    sleeves = _sleeves(f, shoulder, top, length, f.vary(0.3, 1.0), f.vary(0.15, 0.24))
     neck = _neck(f, top, f.vary(0.17, 0.26), f.vary(0.1, 0.24))
     placket = outline(f.u, 0.02)  # 폴로셔츠의 짧은 앞트임
     shade = _line(f, np.maximum(f.maybe(placket, 0.12), f.v + 0.35)) * _line(f, outline(sleeves, 0.02), 0.2)
@@ -277,7 +269,8 @@ def ankle_boot(f: Frame) -> Garment:
     upper = np.maximum(_upper(f, sole, toe, ankle, instep, steep), f.u - f.vary(0.6, 0.85))
     lifted = f.chance(0.4)
     heel = box(f.u, f.v, (0.55, sole + 0.1), (f.vary(0.1, 0.24), 0.16))
-    base = bar(f.u, f.v, (-0.9, sole + 0.04), (0.75, sole + np.where(lifted, 0.0, 0.06)), (0.05, np.where(lifted, 0.03, 0.1)))
+    drop, thick = np.where(lifted, 0.0, 0.06), np.where(lifted, 0.03, 0.1)
+    base = bar(f.u, f.v, (-0.9, sole + 0.04), (0.75, sole + drop), (0.05, thick))
     shaft_line = bar(f.u, f.v, (f.vary(0.1, 0.3), sole - ankle), (f.vary(0.1, 0.5), sole - 0.2), (0.05, 0.04))
     shade = (
         _line(f, shaft_line, f.vary(0.1, 0.6))
@@ -304,4 +297,4 @@ def sandal(f: Frame) -> Garment:
     return union(footbed, heel, straps), _line(f, footbed, f.vary(-0.3, 0.5))
 
 
-DRAWERS = (t_shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle_boot)
+GARMENTS = (t_shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle_boot)

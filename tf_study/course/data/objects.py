@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +18,7 @@ from tf_study.course.data._render import (
     bar,
     box,
     capsule,
+    draw_splits,
     ellipse,
     outline,
     paint,
@@ -30,7 +32,6 @@ CLASSES = ("비행기", "자동차", "새", "고양이", "사슴", "개", "개�
 CLASSES_EN = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 SIDE = 32
-TRAIN_PER_CLASS, TEST_PER_CLASS = 600, 100
 
 Split = tuple[np.ndarray, np.ndarray]
 Layer = tuple[np.ndarray, np.ndarray]  # 도형까지의 거리, 색 (3, n, 1, 1)
@@ -48,7 +49,8 @@ SKY, SEA, GRASS, FOREST, ROAD, ROOM = range(len(SCENES))
 
 # 털과 깃의 색
 COATS = np.array([
-    [0.12, 0.10, 0.10], [0.40, 0.26, 0.15], [0.65, 0.47, 0.28], [0.85, 0.78, 0.65], [0.90, 0.90, 0.88], [0.45, 0.45, 0.47],
+    [0.12, 0.10, 0.10], [0.40, 0.26, 0.15], [0.65, 0.47, 0.28],
+    [0.85, 0.78, 0.65], [0.90, 0.90, 0.88], [0.45, 0.45, 0.47],
 ])  # fmt: skip
 
 
@@ -80,33 +82,17 @@ def describe() -> str:
 @_source.cached
 def embedded() -> _source.Arrays:
     """Draw the embedded set."""
-    random = np.random.RandomState(2009)
-    arrays = {}
-    for split, per_class in (("train", TRAIN_PER_CLASS), ("test", TEST_PER_CLASS)):
-        order = random.permutation(len(DRAWERS) * per_class)
-        pictures = np.concatenate([_draw(*drawer, random, per_class) for drawer in DRAWERS])
-        arrays[f"x_{split}"] = pictures[order]
-        arrays[f"y_{split}"] = (order // per_class).astype(np.uint8)[:, None]
-    return arrays
+    classes = [functools.partial(_draw, thing, home) for thing, home in THINGS]
+    arrays = draw_splits(np.random.RandomState(2009), classes, batch=50)
+    return arrays | {name: arrays[name][:, None] for name in ("y_train", "y_test")}
 
 
 def _draw(
-    drawer: Callable[[Frame], list[Layer]],
-    home: tuple[int, ...],
-    random: np.random.RandomState,
-    count: int,
-    batch: int = 50,
-) -> np.ndarray:
-    """Return `count` pictures, drawn in batches that stay in the processor's cache."""
-    return np.concatenate([_draw_batch(drawer, home, random, batch) for _ in range(count // batch)])
-
-
-def _draw_batch(
-    drawer: Callable[[Frame], list[Layer]], home: tuple[int, ...], random: np.random.RandomState, count: int
+    thing: Callable[[Frame], list[Layer]], home: tuple[int, ...], random: np.random.RandomState, count: int
 ) -> np.ndarray:
     f = Frame(random, count, SIDE, shift=0.22, turn=0.25, size=(0.55, 1.0), bend=0.08, flip=0.5)
     canvas = _background(f, home)
-    for distance, colour in [*drawer(f), *_obstacle(f)]:
+    for distance, colour in [*thing(f), *_obstacle(f)]:
         paint(canvas, f.inside(distance), colour)
     canvas *= 1 + f.vary(-0.25, 0.25) * f.v + 0.12 * smooth_noise(random, (count,), (SIDE, SIDE), (5, 5))
     canvas = 0.5 + f.vary(0.75, 1.1) * (canvas - 0.5) + f.vary(-0.1, 0.1)  # 노출
@@ -304,7 +290,8 @@ def deer(f: Frame) -> list[Layer]:
     rump = ellipse(f.u, f.v, (0.55, 0.0), (0.07, 0.1))
     return [
         (f.maybe(antlers, 0.75), np.array([0.75, 0.65, 0.5])[:, None, None, None]), (legs, 0.8 * fur),
-        (union(trunk, neck, head, ear), fur), (rump, WHITE), (ellipse(f.u, f.v, (-0.48, poll + 0.01), (0.03, 0.03)), BLACK),
+        (union(trunk, neck, head, ear), fur), (rump, WHITE),
+        (ellipse(f.u, f.v, (-0.48, poll + 0.01), (0.03, 0.03)), BLACK),
     ]  # fmt: skip
 
 
@@ -332,9 +319,13 @@ def frog(f: Frame) -> list[Layer]:
     thigh = ellipse(f.u + 0.3 * f.v, f.v, (0.5, 0.35), (f.vary(0.25, 0.34), 0.2))
     foot = capsule(f.u, f.v, (0.3, 0.58), (0.75, 0.58), (0.06, 0.05))
     arm = union(
-        capsule(f.u, f.v, (-0.3, 0.2), (-0.4, 0.55), (0.09, 0.06)), capsule(f.u, f.v, (-0.4, 0.56), (-0.6, 0.6), (0.05, 0.05))
+        capsule(f.u, f.v, (-0.3, 0.2), (-0.4, 0.55), (0.09, 0.06)),
+        capsule(f.u, f.v, (-0.4, 0.56), (-0.6, 0.6), (0.05, 0.05)),
     )
-    eyes = union(ellipse(f.u, f.v, (-0.42, back - 0.26), (0.12, 0.12)), ellipse(f.u, f.v, (-0.14, back - 0.27), (0.11, 0.11)))
+    eyes = union(
+        ellipse(f.u, f.v, (-0.42, back - 0.26), (0.12, 0.12)),
+        ellipse(f.u, f.v, (-0.14, back - 0.27), (0.11, 0.11)),
+    )
     mouth = np.maximum(outline(f.v - back - 0.08 - 0.15 * f.u, 0.02), f.u + 0.1)
     belly = np.maximum(trunk, 0.18 + back - f.v + 0.3 * f.u)
     return [
@@ -343,7 +334,7 @@ def frog(f: Frame) -> list[Layer]:
     ]  # fmt: skip
 
 
-DRAWERS = (
+THINGS = (
     (airplane, (SKY,)),
     (automobile, (ROAD, GRASS)),
     (bird, (SKY, FOREST)),
