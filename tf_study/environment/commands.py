@@ -26,12 +26,13 @@ def start(notebook: str | None, browser: bool, cuda: bool) -> NoReturn:
     if cuda and sys.platform != "linux":
         raise Problem("--cuda는 NVIDIA GPU가 있는 Linux에서만 쓴다.")
     url = _lab_url(notebook)
-    environment = _prepare("requirements-cuda.txt" if cuda else "requirements.txt")
-    if not environment.is_checked():
+    requirements = "requirements-cuda.txt" if cuda else "requirements.txt"
+    environment = _prepare(requirements)
+    if not environment.is_checked(requirements):
         print("[5/5] 환경 점검 (10~20초)", flush=True)
         if subprocess.call([str(environment.python), str(ROOT / "main.py")]) != 0:
             raise Problem("필수 항목이 빠졌다. 위의 ❌를 고친 뒤 같은 명령을 다시 실행한다.")
-        environment.mark_checked()
+        environment.mark_checked(requirements)
     print("JupyterLab을 연다. 끝낼 때는 이 창에서 Ctrl-C를 두 번 누른다.", flush=True)
     options = [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url={url}"]
     options += [] if browser else ["--no-browser"]

@@ -90,13 +90,13 @@ class VirtualEnvironment:
         except OSError as error:
             raise Problem(f"설치하지 못했다: {_cause(str(error)) or error} ({self.root})") from error
 
-    def is_checked(self) -> bool:
-        """Return whether the environment check has passed since the last installation."""
-        return self._read_stamp().get("checked", False)
+    def is_checked(self, requirements: str) -> bool:
+        """Return whether the environment check has passed with these requirements as they are now."""
+        return self._read_stamp().get("checked") == self._hashes([requirements])
 
-    def mark_checked(self) -> None:
-        """Remember that the environment check has passed."""
-        self._write_stamp({**self._read_stamp(), "checked": True})
+    def mark_checked(self, requirements: str) -> None:
+        """Remember that the environment check has passed with these requirements."""
+        self._write_stamp({**self._read_stamp(), "checked": self._hashes([requirements])})
 
     def register_kernel(self) -> None:
         """Register the Jupyter kernel `tf_study` for this environment (0.3 s, so at every start).
@@ -111,10 +111,10 @@ class VirtualEnvironment:
             raise self._problem("Jupyter 커널을 등록하지 못했다", failed) from failed
 
     def _install(self, requirements: str) -> None:
-        installed = self._read_stamp().get("requirements", {})
+        stamp = self._read_stamp()
         self._require_room(requirements)
         try:
-            if installed:
+            if stamp:
                 _heading(1, f"가상환경: 있는 것에 더한다 ({self.folder})")
                 self._stamp.unlink()
             else:
@@ -125,11 +125,12 @@ class VirtualEnvironment:
             _heading(4, "강의 패키지 tf_study 설치")
             self._pip("install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(self.root))
         except _Failed as failed:
-            if installed and _cause(str(failed)) == NETWORK:  # pip은 다 받은 뒤에야 바꾼다: 있던 환경은 그대로다
-                self._write_stamp({**self._identity(), "requirements": installed})
+            if stamp and _cause(str(failed)) == NETWORK:  # pip은 다 받은 뒤에야 바꾼다: 있던 환경은 그대로다
+                self._write_stamp(stamp)
             raise self._problem("설치하지 못했다", failed) from failed
         covered, _ = SETS[requirements]
-        self._write_stamp({**self._identity(), "requirements": {**installed, **self._hashes(covered)}})
+        installed = {**stamp.get("requirements", {}), **self._hashes(covered)}
+        self._write_stamp({**stamp, **self._identity(), "requirements": installed})
 
     def _create(self) -> None:
         python = find_python()
