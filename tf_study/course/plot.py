@@ -157,9 +157,10 @@ def graph(labels: Mapping[str, str], edges: Sequence[tuple[str, str]], title: st
         raise ValueError(f"간선의 이름은 labels에 있어야 한다. 없는 이름: {sorted(unknown)}")
     places = _layered(labels, edges)
     width, height = (max(p[k] for p in places.values()) + 1 for k in (0, 1))
-    ax = ax or plt.subplots(figsize=(1.6 * width + 0.4, 0.8 * height + 0.8))[1]
+    ax = ax or plt.subplots(figsize=(1.15 * width + 0.5, 0.75 * height + 0.6))[1]
     for source, target in edges:
-        bend = 0.0 if places[target][0] - places[source][0] == 1 else 0.2
+        (x, y), (x_target, y_target) = places[source], places[target]
+        bend = 0.0 if x_target - x == 1 else 0.2 if y <= y_target else -0.2  # 건너뛰는 간선은 사이의 상자를 돌아간다
         arrow = {"arrowstyle": "->", "color": "0.4", "shrinkA": 22, "shrinkB": 22, "connectionstyle": f"arc3,rad={bend}"}
         ax.annotate("", places[target], places[source], arrowprops=arrow)
     for name, label in labels.items():
