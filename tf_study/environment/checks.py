@@ -20,7 +20,7 @@ from tf_study.environment.python import machine
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 
-USE_CPU = 'tf.config.set_visible_devices([], "GPU")'
+USE_CPU = 'import tensorflow as tf; tf.config.set_visible_devices([], "GPU")'
 UNASSIGNED = "\u0378"  # 유니코드가 아무 글자에도 주지 않은 자리: 어떤 글꼴도 상자로 그린다
 
 # 엔진 → 그것을 쓰는 곳
@@ -230,7 +230,7 @@ def _numbers(device: str, difference: float | None, error: str) -> Check:
 
     name = f"수치 점검 {device.removeprefix('/device:')}"
     wrong = FAILED if "CPU" in device else WARNING
-    mend = _install_command() if "CPU" in device else f"CPU를 쓴다. 노트북 첫 셀에 적는다: {USE_CPU}"
+    mend = _install_command() if "CPU" in device else f"CPU를 쓴다. 노트북 첫 셀의 course.setup 앞에 적는다: {USE_CPU}"
     if difference is None:
         return Check(name, wrong, error, mend)
     if difference > numerics.TOLERANCE:
