@@ -38,7 +38,8 @@ def cached(build: Callable[[], Arrays]) -> Callable[[], Arrays]:
     """Keep the arrays that `build` makes in memory and in an .npz file.
 
     The file's name carries a hash of this package's sources, so it is never stale. A damaged file
-    is made again; a folder that cannot be written only costs the speed-up.
+    is made again; a folder that cannot be written only costs the speed-up. Every call returns
+    fresh arrays, which the caller may change.
     """
 
     @functools.cache
@@ -52,7 +53,12 @@ def cached(build: Callable[[], Arrays]) -> Callable[[], Arrays]:
             _store(path, arrays)
             return arrays
 
-    return functools.wraps(build)(load)
+    @functools.wraps(build)
+    def copies() -> Arrays:
+        return {name: array.copy() for name, array in load().items()}
+
+    copies.cache_clear = load.cache_clear
+    return copies
 
 
 def _cache_file(build: Callable[[], Arrays]) -> Path:

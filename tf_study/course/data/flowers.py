@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tf_study.course.data import _render, _source
+from tf_study.course.data import _source
 from tf_study.course.data._render import (
     Frame,
     bar,
@@ -103,8 +103,7 @@ def directory() -> Path:
         from tf_study.course.data import originals
 
         return originals.flowers_directory()
-    sources = b"".join(Path(module).read_bytes() for module in (__file__, _render.__file__))
-    folder = _source.home() / "embedded" / f"flowers-{hashlib.sha256(sources).hexdigest()[:12]}"
+    folder = _source.home() / "embedded" / f"flowers-{_source.fingerprint()}"
     if not _is_intact(folder):
         try:
             _write(folder)

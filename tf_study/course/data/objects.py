@@ -1,4 +1,4 @@
-"""작은 컬러 사진 (CIFAR-10 형식).
+"""작은 컬러 그림 (CIFAR-10 형식).
 
 내장 데이터는 시드로 그린 그림이다: 열 종류의 탈것과 동물을 여러 배경·색·자세·크기로, 일부는 가린 채 훈련 6,000장,
 시험 1,000장 그린다. 배경과 색은 종류끼리 겹치므로 색만 보아서는 알 수 없다.
@@ -78,7 +78,7 @@ def describe() -> str:
     """Return one Korean line: which data, how many, where from, licence."""
     if _source.use_real():
         return "CIFAR-10 원본: 컬러 사진 훈련 50,000장, 시험 10,000장 (32×32). Krizhevsky 2009, 라이선스 표시 없음."
-    return "내장 컬러 사진: 시드로 그린 CIFAR-10 형식의 그림 훈련 6,000장, 시험 1,000장 (32×32)."
+    return "내장 컬러 그림: 시드로 그린 CIFAR-10 형식의 그림 훈련 6,000장, 시험 1,000장 (32×32)."
 
 
 @_source.cached
