@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tomllib
 from collections import defaultdict
@@ -113,15 +112,11 @@ def test_conda_takes_the_rest_from_the_same_files():
 
 @pytest.fixture(scope="module")
 def uv() -> str:
-    """The pinned resolver, where the package index can be reached."""
+    """The pinned resolver."""
     path = ROOT / ".venv" / "bin" / "uv"
     found = str(path) if path.exists() else shutil.which("uv")
     if found is None:
         pytest.skip("uv가 없다(test 묶음에 들어 있다)")
-    try:
-        socket.create_connection(("pypi.org", 443), timeout=5).close()
-    except OSError as error:
-        pytest.skip(f"패키지 색인에 닿지 않는다: {error}")
     return found
 
 
@@ -133,6 +128,8 @@ def test_a_resolver_finds_the_pinned_files_consistent(uv, platform, tmp_path):
                "--python-version", PYTHON["python_full_version"], "--no-annotate", "--no-config", "-o", out]
     mac = {**os.environ, "MACOSX_DEPLOYMENT_TARGET": "14.0"}  # torch의 wheel은 macOS 14부터 있다
     result = subprocess.run(list(map(str, command)), env=mac, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    if "error sending request" in result.stderr or "Failed to fetch" in result.stderr:
+        pytest.skip("패키지 색인에 닿지 않는다")
     assert result.returncode == 0, result.stderr
     resolved = _on(platform, _requirements(out.read_text().splitlines()))
     assert _missing(_on(platform, _file("requirements-test.txt")), resolved) == {}
