@@ -20,6 +20,7 @@ from tf_study.course.check import (
     WrongAnswer,
     expect_close,
     expect_dtype,
+    expect_equal,
     expect_shape,
     expect_tensor,
     expect_tuple,
@@ -239,6 +240,26 @@ def test_shape_dtype_tensor_and_tuple():
     assert "tensorflow." in wrong(expect_tensor, tf.Variable(1.0)) and "None이다" in wrong(expect_tensor, None)
     assert "기대: (a, b)의 2개\n   실제: 3개" in wrong(expect_tuple, (1, 2, 3), ("a", "b"))
     assert "튜플이 아니다" in wrong(expect_tuple, 1, ("a", "b"))
+
+
+def test_equal_takes_lists_tuples_and_arrays_alike():
+    expect_equal([("가", np.int64(1)), ("나", 2)], (["가", 1], ["나", 2]))
+    expect_equal(np.array([[1, 2], [3, 4]]), [(1, 2), (3, 4)])
+    expect_equal({"가": (1, 2)}, {"가": [1, 2]})
+    expect_equal([], ())
+
+
+@pytest.mark.parametrize("actual, lines", [
+    (["가", "다"], "값이 다르다\n   기대: [1] 위치의 값 '나'\n   실제: [1] 위치의 값 '다'"),
+    (["나", "가"], "값이 다르다\n   기대: [0] 위치의 값 '가'\n   실제: [0] 위치의 값 '나'\n   원인: 원소는 모두 맞고 순서만 다르다."),
+    (["가"], "개수가 다르다\n   기대: 2개: ['가', '나']\n   실제: 1개: ['가']\n   원인: 뒤를 잘랐다."),
+    ([], "개수가 다르다\n   기대: 2개: ['가', '나']\n   실제: 0개: []\n   원인: 비어 있다."),
+    ("가나", "값이 다르다\n   기대: ['가', '나']\n   실제: '가나'"),
+    (None, "None이다\n   원인: `return`을 빠뜨렸"),
+])
+def test_equal_says_where_and_why(actual, lines):
+    message = wrong(expect_equal, actual, ["가", "나"], "목록", causes={"뒤를 잘랐다.": ["가"]})
+    assert f"목록: {lines}" in message
 
 
 @pytest.mark.parametrize("result", [9.0, 8.0])

@@ -263,6 +263,45 @@ def expect_close(
     )
 
 
+def expect_equal(actual: Any, expected: Any, what: str = "반환값", causes: Mapping[str, Any] | None = None) -> None:
+    """Expect an exact Python value: a string, an integer, or a list, tuple or dictionary of them.
+
+    A list, a tuple and an array with the same items are the same.
+
+    Args:
+        causes: what the answer would be if a mistake were made, by the sentence that names the mistake.
+    """
+    _expect_value(actual, what)
+    found, wanted = _plain(actual), _plain(expected)
+    if found == wanted:
+        return
+    cause = next((cause for cause, value in (causes or {}).items() if found == _plain(value)), "")
+    if not isinstance(found, list) or not isinstance(wanted, list):
+        raise WrongAnswer(f"{what}: 값이 다르다", _describe(expected), _describe(actual), cause)
+    if len(found) != len(wanted):
+        count = "{}개: {}".format
+        raise WrongAnswer(
+            f"{what}: 개수가 다르다",
+            count(len(wanted), _describe(wanted)),
+            count(len(found), _describe(found)),
+            cause or ("비어 있다." if not found else ""),
+        )
+    if not cause and sorted(map(repr, found)) == sorted(map(repr, wanted)):
+        cause = "원소는 모두 맞고 순서만 다르다."
+    where = next(i for i, (a, b) in enumerate(zip(found, wanted)) if a != b)
+    place = f"[{where}] 위치의 값 "
+    raise WrongAnswer(f"{what}: 값이 다르다", place + _describe(wanted[where]), place + _describe(found[where]), cause)
+
+
+def _plain(value: Any) -> Any:
+    """Turn tuples and arrays into lists, and NumPy's numbers into Python's."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return _plain(value.tolist()) if isinstance(value, (np.ndarray, np.generic)) else value
+
+
 def _expect_value(actual: Any, what: str) -> None:
     if actual is None:
         cause = (
