@@ -37,7 +37,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     Args:
         peak: largest learning rate, above 0, reached at s = W.
         warmup_steps: optimizer steps before the peak, from 0 to total_steps - 1.
-        total_steps: optimizer steps (not epochs) of the whole training, warm-up included.
+        total_steps: optimizer steps (not epochs) of the training, warm-up included.
         floor: learning rate at the end, from 0 to `peak`.
 
     Called with steps of any shape and numeric dtype, returns float32 of that shape.
