@@ -22,23 +22,25 @@ def make_train_step(
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     """Return a `tf.function` that trains `model` on one batch.
 
-    `train_step(x, y)` takes tensors (or nests of them) of B rows, cuts them into `micro_batches` equal parts, runs
-    one after another and updates once with the mean gradient. That is the step of the whole batch, unless a
-    layer mixes the rows of a batch (BatchNormalization) or the loss averages over something else than rows.
-    It returns the loss (regularisation included) and the global norm of the gradient before clipping, both
-    float32 scalars. Loss scaling (`LossScaleOptimizer`) is undone in both.
+    `train_step(x, y)` takes tensors (or nests of them) of B rows, cuts them into
+    `micro_batches` equal parts, runs one after another and updates once with the mean
+    gradient. That is the step of the whole batch, unless a layer mixes the rows of a batch
+    (BatchNormalization) or the loss averages over something else than rows. It returns
+    the loss (regularisation included) and the global norm of the gradient before clipping,
+    both float32 scalars. Loss scaling (`LossScaleOptimizer`) is undone in both.
 
     Args:
-        model: built; called with `training=True`. Its `trainable` flags are read when a step is traced.
+        model: built; called with `training=True`. Its `trainable` flags are read when a
+            step is traced.
         loss_fn: (y, model(x)) -> scalar, the mean over the rows.
         micro_batches: K >= 1, a divisor of B.
-        clip_norm: c > 0; the gradient is scaled down to this global norm. None does not clip.
+        clip_norm: c > 0, largest global norm of the gradient. None does not clip.
 
     Raises:
-        ValueError: the model is not built, `micro_batches` < 1, `clip_norm` <= 0, or (from the step) B is not a
-            multiple of `micro_batches`.
+        ValueError: the model is not built, `micro_batches` < 1, `clip_norm` <= 0, or (from
+            the step) B is not a multiple of `micro_batches`.
 
-    Source: equations (1), (3) and (6) of the notebook; clipping by Pascanu et al. 2013, algorithm 1.
+    Source: equations (1), (3) and (6) of the notebook; clipping by Pascanu et al. 2013.
     """
     if not model.built:
         raise ValueError("모델에 가중치가 있어야 한다. `model.build(...)`를 부르거나 입력을 한 번 넣는다.")
@@ -61,14 +63,15 @@ class _TrainStep:
         for k in tf.range(K):
             # 조각의 순전파가 겹쳐 돌면 아낀 메모리를 다시 쓴다
             tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-            part_loss, gradients = self._gradients(*tf.nest.map_structure(lambda t: t[k], (x, y)))
+            x_k, y_k = tf.nest.map_structure(lambda t: t[k], (x, y))
+            part_loss, gradients = self._gradients(x_k, y_k)
             loss += part_loss / K
-            total = [t + g / K for t, g in zip(total, gradients)]  # 식 (3), m_k/n_b = 1/K
+            total = [t + g / K for t, g in zip(total, gradients)]  # 식 (3)
 
         scale = self.optimizer.scale_loss(tf.constant(1.0))        # 손실의 배율, 없으면 1
         norm = tf.linalg.global_norm(total)
         if self.clip_norm is not None:
-            total, _ = tf.clip_by_global_norm(total, self.clip_norm * scale, use_norm=norm)
+            total, _ = tf.clip_by_global_norm(total, self.clip_norm * scale, norm)
         self.optimizer.apply(total, variables)
         return loss, norm / scale
 
@@ -76,11 +79,13 @@ class _TrainStep:
         K, B = self.micro_batches, t.shape[0]
         if B is not None and B % K:
             raise ValueError(f"배치의 크기는 micro_batches={K}의 배수여야 한다. 받은 크기: {B}")
-        return tf.reshape(t, tf.concat([[K, tf.shape(t)[0] // K], tf.shape(t)[1:]], axis=0))
+        B, *rest = tf.unstack(tf.shape(t))
+        return tf.reshape(t, [K, B // K, *rest])
 
     def _gradients(self, x, y):
         with tf.GradientTape() as tape:
-            loss = self.loss_fn(y, self.model(x, training=True)) + sum(self.model.losses)
+            loss = self.loss_fn(y, self.model(x, training=True))
+            loss += sum(self.model.losses)
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(
             scaled, self.model.trainable_variables, unconnected_gradients="zero"
