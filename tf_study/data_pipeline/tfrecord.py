@@ -128,9 +128,9 @@ class BadRecord(NamedTuple):
     offset: int                                            # 압축을 푼 뒤의 바이트 위치
     reason: str
 
-
+# %% ../../chapter04_data_pipeline/03_tfrecord_format.ipynb #af15100b
 def _length_at(data: bytes, offset: int) -> int | None:
-    """Return the length in the record header at `offset`, None if that is damaged or cut."""
+    """Return the length in the header at `offset`, None if that is damaged or cut."""
     header = data[offset : offset + 12]
     if len(header) < 12:
         return None
@@ -139,7 +139,7 @@ def _length_at(data: bytes, offset: int) -> int | None:
 
 
 def _scan(data: bytes) -> Iterator[tuple[int, bytes | None, str]]:
-    """Yield (offset, record, "") of intact records, (offset, None, reason) of damage."""
+    """Yield (offset, record, "") of the intact, (offset, None, reason) of damage."""
     offset = 0
     while offset < len(data):
         length = _length_at(data, offset)
@@ -153,7 +153,8 @@ def _scan(data: bytes) -> Iterator[tuple[int, bytes | None, str]]:
             cut = length is not None or offset + 12 > len(data)
             yield offset, None, "레코드가 잘렸다" if cut else "길이가 깨졌다"
             rest = range(offset + 1, len(data))
-            offset = next((o for o in rest if _length_at(data, o) is not None), len(data))
+            starts = (o for o in rest if _length_at(data, o) is not None)
+            offset = next(starts, len(data))
 
 # %% ../../chapter04_data_pipeline/03_tfrecord_format.ipynb #dd34c773
 def _contents(path: Path) -> tuple[bytes, bool]:
@@ -167,15 +168,15 @@ def _contents(path: Path) -> tuple[bytes, bool]:
             blocks.append(inflater.decompress(stored[i : i + 256]))
     return b"".join(blocks), inflater.eof
 
-
+# %% ../../chapter04_data_pipeline/03_tfrecord_format.ipynb #67381edb
 def read_intact(
     folder: Path | str, on_bad: Callable[[BadRecord], object]
 ) -> tf.data.Dataset:
     """Return the intact records of damaged shards: scalar `tf.string` elements.
 
     File after file, every record whose checksums are right is returned, also behind a
-    damaged one. It is read in Python, one whole file in memory at a time, and slower than
-    `read_shards`: use it to save data, not in every epoch.
+    damaged one. It is read in Python, one whole file in memory at a time, and slower
+    than `read_shards`: use it to save data, not in every epoch.
 
     Args:
         folder: written by `write_shards`.

@@ -24,10 +24,10 @@ def make_train_step(
 
     `train_step(x, y)` takes tensors (or nests of them) of B rows, cuts them into
     `micro_batches` equal parts, runs one after another and updates once with the mean
-    gradient. That is the step of the whole batch, unless a layer mixes the rows of a batch
-    (BatchNormalization) or the loss averages over something else than rows. It returns
-    the loss (regularisation included) and the global norm of the gradient before clipping,
-    both float32 scalars. Loss scaling (`LossScaleOptimizer`) is undone in both.
+    gradient. That is the step of the whole batch, unless a layer mixes the rows of a
+    batch (BatchNormalization) or the loss averages over something else than rows. It
+    returns the loss (regularisation included) and the global norm of the gradient before
+    clipping, both float32 scalars. Loss scaling (`LossScaleOptimizer`) is undone in both.
 
     Args:
         model: built; called with `training=True`. Its `trainable` flags are read when a
@@ -37,7 +37,7 @@ def make_train_step(
         clip_norm: c > 0, largest global norm of the gradient. None does not clip.
 
     Raises:
-        ValueError: the model is not built, `micro_batches` < 1, `clip_norm` <= 0, or (from
+        ValueError: the model is not built, `micro_batches` < 1, `clip_norm` <= 0, or (in
             the step) B is not a multiple of `micro_batches`.
 
     Source: equations (1), (3) and (6) of the notebook; clipping by Pascanu et al. 2013.
