@@ -303,7 +303,7 @@ WRONG = {
         (lambda m: [(n, b, a) for n, a, b in rows(m)], "자리가 바뀌었다"),
         (lambda m: rows(m, size=len), "변수(텐서)를 세었다"),
         (lambda m: rows(m, size=lambda ws: sizes(w for w in ws if w.name != "bias")), "편향을 세지 않았다"),
-        (lambda m: rows(m, keep=lambda layer: True), "매개변수가 없는 레이어도"),
+        (lambda m: rows(m, keep=lambda layer: True), "파라미터가 없는 레이어도"),
         (lambda m: rows(m, name=lambda layer: layer.name), "레이어의 이름이다"),
         (lambda m: rows(m, keep=lambda layer: layer.trainable_weights), "학습되는 수가 0인 레이어를"),
         (lambda m: [(type(m).__name__, sizes(m.trainable_weights), sizes(m.non_trainable_weights))], "모델의 수"),

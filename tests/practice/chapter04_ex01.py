@@ -67,6 +67,14 @@ def load(path, height, width, scale=255.0, channels=3, expand=False, resize=tf.i
     return resize(pixels, (height, width)) / scale
 
 
+def nearest(pixels, size):
+    return tf.image.resize(tf.cast(pixels, tf.float32), size, "nearest")
+
+
+def cropped(pixels, size):
+    return tf.image.resize_with_crop_or_pad(tf.cast(pixels, tf.float32), *size)
+
+
 def grey(path, height, width):
     return tf.image.grayscale_to_rgb(tf.image.rgb_to_grayscale(load(path, height, width)))
 
@@ -177,7 +185,8 @@ def with_random(paths, labels, share, seed):
 def with_sklearn(paths, labels, share, seed):
     from sklearn.model_selection import train_test_split
 
-    x_train, x_test, y_train, y_test = train_test_split(paths, labels, test_size=round(share * len(paths)), random_state=seed)
+    size = round(share * len(paths))
+    x_train, x_test, y_train, y_test = train_test_split(paths, labels, test_size=size, random_state=seed)
     return (x_train, y_train), (x_test, y_test)
 
 
@@ -328,8 +337,8 @@ WRONG = {
         (lambda p, h, w: load(p, h, w, channels=1), "모양을 알 수 없거나 다르다"),
         (lambda p, h, w: load(p, h, w, channels=0), "모양을 알 수 없거나 다르다"),
         (lambda p, h, w: load(p, h, w, expand=True), "'images' contains no shape"),
-        (lambda p, h, w: load(p, h, w, resize=lambda x, s: tf.image.resize(tf.cast(x, "float32"), s, "nearest")), "가장 가까운 픽셀"),
-        (lambda p, h, w: load(p, h, w, resize=lambda x, s: tf.image.resize_with_crop_or_pad(tf.cast(x, "float32"), *s)), "잘랐다"),
+        (lambda p, h, w: load(p, h, w, resize=nearest), "가장 가까운 픽셀"),
+        (lambda p, h, w: load(p, h, w, resize=cropped), "잘랐다"),
         (lambda p, h, w: load(p, h, w, resize=lambda x, s: tf.image.resize_with_pad(x, *s)), "둘레를 채웠다"),
         (lambda p, h, w: tf.cast(load(p, h, w), tf.float64), "dtype"),
         (lambda p, h, w: tf.zeros((h, w, 3)), "모든 원소가 0이다"),

@@ -177,7 +177,7 @@ def _save(path: Path, pixels: np.ndarray, mode: str = "RGB", form: str = "PNG") 
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).convert(mode).save(path, form, **({"quality": 95, "subsampling": 0} if form == "JPEG" else {}))
+    Image.fromarray(pixels).convert(mode).save(path, form, quality=95, subsampling=0)  # 둘은 JPEG만 본다
 
 
 def _pixels(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
