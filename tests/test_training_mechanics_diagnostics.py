@@ -53,6 +53,10 @@ def test_training_that_rises_with_validation_is_no_overfitting():
     assert "과적합" not in faults(rising, TURNED_UP)
 
 
+def test_validation_that_still_falls_is_no_overfitting():
+    assert faults(1 - 0.9 * T, 1 - 0.95 * np.arange(50) / 50) == ["느린 수렴"]
+
+
 def test_few_validation_losses_are_not_judged():
     assert faults(FALLING, [0.3, 0.5, 0.7, 0.9]) == ["정상"]
 

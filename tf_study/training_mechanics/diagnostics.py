@@ -131,6 +131,8 @@ def _unfinished(loss: np.ndarray, height: float, floor: float) -> Finding | None
 def _overfitting(loss: np.ndarray, val: np.ndarray, floor: float) -> Finding | None:
     """A validation loss that turned up while the training loss did not."""
     best = int(val.argmin())
+    if best >= len(val) - max(3, len(val) // 10):  # 최솟값이 끝에 있다: 아직 내려가는 중
+        return None
     rise, gl = level(val) - val[best], (level(val) - val[best]) / (val[best] - floor)
     noise = 1.4826 * np.median(np.abs(np.diff(val, 2))) / math.sqrt(6)   # 추세를 뺀 표준편차
     train_rise = level(loss) - level(loss, (best + 1) / len(val))
@@ -185,7 +187,7 @@ def diagnose(history: Mapping[str, Sequence[float]], floor: float = 0.0) -> list
         findings.append(_unfinished(loss, height, floor))
     return [f for f in findings if f] or [Finding("정상", len(loss), "어느 문턱도 넘지 않았다")]
 
-
+# %% ../../chapter03_training_mechanics/04_callbacks.ipynb #7f77745e
 class Diagnostics(StepLosses):
     """Record every step's loss during `fit` and diagnose it: `print(callback.findings()[0])`.
 
