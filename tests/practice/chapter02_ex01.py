@@ -74,7 +74,7 @@ class Network(keras.Model):
     def make(self):
         self.layers_in_order = stack(self.hidden, self.rate, self.classes)
 
-    def call(self, images):
+    def call(self, images, training=None):
         for layer in self.layers_in_order:
             images = layer(images)
         return images
@@ -88,24 +88,31 @@ class OutputFirst(Network):
         self.last = layers.Dense(self.classes, activation="softmax")
         self.first = stack(self.hidden, self.rate, self.classes)[:-1]
 
-    def call(self, images):
+    def call(self, images, training=None):
         for layer in self.first:
             images = layer(images)
         return self.last(images)
 
 
 class AlwaysDropping(Network):
-    def call(self, images):
+    def call(self, images, training=None):
         for layer in self.layers_in_order:
             images = layer(images, training=True) if isinstance(layer, layers.Dropout) else layer(images)
         return images
 
 
 class NeverDropping(Network):
-    def call(self, images):
+    def call(self, images, training=None):
         for layer in self.layers_in_order:
             images = layer(images, training=False) if isinstance(layer, layers.Dropout) else layer(images)
         return images
+
+
+class NeverDroppingInFit(Network):
+    """Dropout works when called with training=True, which `fit` does only if `call` takes it."""
+
+    def call(self, images):
+        return super().call(images)
 
 
 class Logits(Network):
@@ -163,7 +170,7 @@ class LayersMadeInCall(Network):
     def make(self):
         pass
 
-    def call(self, images):
+    def call(self, images, training=None):
         for layer in stack(self.hidden, self.rate, self.classes):
             images = layer(images)
         return images
@@ -285,6 +292,7 @@ WRONG = {
         (OutputFirst, "레이어를 만든 순서가 부르는 순서와 다르다"),
         (AlwaysDropping, "드롭아웃이 추론할 때도 켜져 있다"),
         (NeverDropping, "드롭아웃이 없거나 `training=False`"),
+        (NeverDroppingInFit, "call에 training 인수가 없다"),
         (Logits, "출력에 softmax가 없다"),
         (DroppingTwice, "마지막 은닉 레이어와 출력 레이어의 사이"),
         (LayersMadeInCall, "아직 가중치가 없다"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -74,6 +75,10 @@ def check_subclassing(GarmentClassifier, rng):
         model = GarmentClassifier(hidden=hidden, rate=rate, classes=classes)
         if not isinstance(model, keras.Model):
             raise WrongAnswer("keras.Model을 상속한 클래스가 아니다", "keras.Model", type(model).__name__)
+        signature = inspect.signature(model.call)
+        if "training" not in signature.parameters:
+            cause = "`fit`은 `call`에 `training`이 있을 때만 True를 넘긴다. 없으면 드롭아웃이 꺼진 채 학습한다."
+            raise WrongAnswer("call에 training 인수가 없다", "(images, training=None)", str(signature), cause)
         model(np.zeros((1, *shape), "uint8"))  # 첫 호출에 가중치가 생긴다
         return model
 
