@@ -34,10 +34,11 @@ def answers_in(notebook: str) -> dict[str, object]:
     cells = [cell.source for cell in nbformat.read(ROOT / notebook, as_version=4).cells if cell.cell_type == "code"]
     statements = [statement for source in cells for statement in ast.parse(source).body]
     calls = [s.value for s in statements if isinstance(s, ast.Expr) and isinstance(s.value, ast.Call)]
+    checks = {getattr(call.func, "attr", ""): call for call in calls}
     definitions = [s for s in statements if not isinstance(s, ast.Expr)]
     space = {"__name__": "__main__"}
     exec(compile(ast.Module(definitions, []), notebook, "exec"), space)
-    return {call.func.attr: space[call.args[0].id] for call in calls if call.func.attr.startswith("check_")}
+    return {name: space[call.args[0].id] for name, call in checks.items() if name.startswith("check_")}
 
 
 @functools.cache

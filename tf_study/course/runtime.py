@@ -25,8 +25,8 @@ def setup(seed: int = 0, deterministic: bool = True) -> None:
 
     Args:
         seed: seed of Python's `random`, of NumPy's legacy generator and of Keras/TensorFlow.
-        deterministic: turn on op determinism. It silently disables `jit_compile`, so notebooks
-            that measure XLA pass False.
+        deterministic: turn on op determinism. Keras then ignores `compile(jit_compile=True)`, so
+            notebooks that measure XLA pass False.
 
     Raises:
         RuntimeError: `KERAS_BACKEND` names another backend than TensorFlow, or determinism was

@@ -196,7 +196,10 @@ def check_compare_optimizers(compare_optimizers, rng):
         except WrongAnswer:
             continued = _train(model, optimizers(), x, y, epochs, batch_size, restart=False)
             one_batch = _train(model, optimizers(), x, y, epochs, len(x))
-            order = "출발점이나 배치의 차례가 다르다. 모든 가중치를 복사했는지, `fit`이 데이터를 섞지 않는지 본다."
+            order = (
+                "출발점, 배치의 차례, 손실, 옵티마이저 가운데 다른 것이 있다. "
+                "모든 가중치를 복사했는지, `fit`이 데이터를 섞지 않는지, 받은 `loss`와 옵티마이저를 쓰는지 본다."
+            )
             expect_close(values, fair[name], f"'{name}'의 손실", rtol=1e-3, causes={
                 "앞의 옵티마이저가 배운 가중치에서 이어 시작했다. 옵티마이저마다 새로 복사한다.": continued[name],
                 "batch_size를 `fit`에 넘기지 않았다.": one_batch[name],
