@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tf_study.basics.autodiff import numerical_gradient
-from tf_study.basics.timing import seconds_per_call
+from tf_study.basics.timing import compare_seconds, seconds_per_call
 
 
 def test_numerical_gradient_of_a_quadratic_form():
@@ -42,3 +44,20 @@ def test_seconds_per_call_times_one_call_after_a_warm_up():
 def test_seconds_per_call_wants_a_repeat():
     with pytest.raises(ValueError, match="repeats는 1 이상이어야 한다. 받은 값: 0"):
         seconds_per_call(print, repeats=0)
+
+
+def test_compare_seconds_takes_turns_after_a_warm_up_of_each():
+    calls = []
+    seconds = compare_seconds({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, repeats=3)
+    assert calls == ["a", "b"] * 4
+    assert list(seconds) == ["a", "b"] and all(0 <= s < 1e-2 for s in seconds.values())
+
+
+def test_compare_seconds_tells_a_slow_function_from_a_fast_one():
+    seconds = compare_seconds({"slow": lambda: time.sleep(0.05), "fast": lambda: None}, repeats=2)
+    assert seconds["slow"] >= 0.05 > seconds["fast"]
+
+
+def test_compare_seconds_wants_a_repeat():
+    with pytest.raises(ValueError, match="repeats는 1 이상이어야 한다. 받은 값: 0"):
+        compare_seconds({"print": print}, repeats=0)
