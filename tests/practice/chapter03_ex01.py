@@ -54,6 +54,11 @@ def adam_corrected_state(theta, m, v, g, t, eta, beta1, beta2, epsilon):
     return theta, m / (1 - beta1**t), v / (1 - beta2**t)
 
 
+def adam_old_state(theta, m, v, g, t, eta, beta1, beta2, epsilon):
+    step = eta * m / (1 - beta1**t) / (tf.sqrt(v / (1 - beta2**t)) + epsilon)
+    return theta - step, *adam(theta, m, v, g, t, eta, beta1, beta2, epsilon)[1:]
+
+
 def copied(model):
     twin = keras.models.clone_model(model)
     twin.set_weights(model.get_weights())
@@ -147,6 +152,8 @@ WRONG = {
         ),
         (lambda *inputs: [value.numpy() for value in rmsprop(*inputs)], TENSOR),
         (lambda theta, v, g, eta, rho, e: (theta - theta, rho * v + g**2), "1 - rho를 곱하지 않았다"),
+        (lambda p, v, g, eta, rho, e: (p, rho * v + (1 - rho) * tf.reduce_sum(g**2)), "성분마다 따로"),
+        (lambda p, v, g, eta, rho, e: (p - eta * g, rho * v + (1 - rho) * g**2), "나누지 않았다"),
     ],
     "check_adam_step": [
         (lambda *a: adam(*a, correct_m=False, correct_v=False), "편향 보정을 하지 않았다"),
@@ -158,6 +165,7 @@ WRONG = {
         (lambda p, m, v, g, t, eta, b1, b2, e: adam(p, m, v, g, t, eta, b2, b1, e), "beta1과 beta2가 바뀌었다"),
         (lambda p, m, v, g, t, eta, *rest: adam(p, m, v, g, t, -eta, *rest), "방향이 반대다"),
         (adam_corrected_state, "보정한 m을 돌려주었다"),
+        (adam_old_state, "고치기 전의 m과 v"),
         (lambda *a: adam(*a)[:2], "개수가 다르다"),
         (lambda *a: [value.numpy() for value in adam(*a)], TENSOR),
         (lambda *a: tuple(tf.constant([c]) for c in (0.92, 2.0, 4.0)), "예시의 답"),
@@ -179,6 +187,8 @@ WRONG = {
         (lambda *a: compare(*a, copy=keras.models.clone_model), "모든 가중치를 복사했는지"),
         (compare_histories, "History 객체다"),
         (lambda *a: compare(*a[:-1], batch_size=32), "batch_size를"),
+        (lambda *a: compare(*a[:-2], epochs=a[-1], batch_size=a[-2]), "epochs와 batch_size가 바뀌었다"),
+        (lambda *a: compare(*a[:-2], epochs=1, batch_size=a[-1]), "epochs를 `fit`에"),
         (lambda *a: {name: values[-1] for name, values in compare(*a).items()}, "마지막 에포크의 손실만"),
         (lambda *a: list(compare(*a).values()), "사전이 아니다"),
         (lambda *a: {name: [] for name in a[1]}, "모양이 다르다"),
@@ -186,6 +196,7 @@ WRONG = {
     "check_epochs_to_reach": [
         (lambda losses, target: first(losses, target) and first(losses, target) - 1, "0부터 셌다"),
         (last, "처음으로 닿은 것"),
+        (lambda losses, target: next((e for e, v in enumerate(losses, 1) if v >= target), None), "부등호가 반대"),
         (lambda losses, target: int(np.argmax(np.array(losses) <= target)) + 1, "None"),
         (lambda losses, target: first(losses, np.nextafter(target, 0)), "`<`가 아니라 `<=`"),
         (lambda losses, target: int(np.argmin(losses)) + 1, "손실이 가장 작은 에포크"),

@@ -44,6 +44,19 @@ def add_array(self):
     self.rates.append(np.float32(rate(self)))
 
 
+def add_each_epoch(self):
+    if (self.model.optimizer.iterations.numpy()) % 3 == 0:
+        self.rates = []
+    add(self)
+
+
+class OnTheClass(keras.callbacks.Callback):
+    rates = []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        add(self)
+
+
 class ByIterations(keras.callbacks.Callback):
     """The rate that step `iterations` used, asked from the schedule after the step."""
 
@@ -199,7 +212,9 @@ WRONG = {
         (recorder(before=add_array), "파이썬 float가 아니다"),
         (recorder(before=lambda self: self.rates.append(self.model.optimizer.learning_rate)), "파이썬 float가 아니다"),
         (recorder(begin=lambda self: None, before=add), "비우지 않았다"),
-        (recorder(), "모양이 다르다"),
+        (recorder(), "적은 것이 없다"),
+        (recorder(before=add_each_epoch), "에포크마다 리스트를 비웠다"),
+        (OnTheClass, "`self`에 만든다"),
         (Unnamed, "rates 속성이 없다"),
         (NotACallback, "콜백이 아니다"),
     ],
@@ -218,6 +233,7 @@ WRONG = {
         (drawn(lambda s, n: s), "스텝을 그대로 썼다"),
         (drawn(lambda s, n: (s + 1) / n), "1부터 셌다"),
         (drawn(lambda s, n: s // n), "`//`가 아니라 `/`"),
+        (drawn(lambda s, n: np.linspace(0, len(s) / n, len(s))), "끝점까지"),
         (drawn(lambda s, n: s * n), "곱했다"),
         (drawn(lambda s, n: s / n, labels=("에포크", "")), "세로축에 이름이 없다"),
         (drawn(lambda s, n: s / n, plot="scatter"), "선 하나를 그린다"),
@@ -233,6 +249,7 @@ WRONG = {
         (warmup(lambda s, batch, epoch, W: min(1, s / (W + 1))), "분자는 0이 아니라 1이다"),
         (warmup(lambda s, batch, epoch, W: min(1, (s + 1) / max(W, 1))), "W로 나누었다"),
         (warmup(lambda s, batch, epoch, W: (s + 1) / (W + 1)), "계속 올라간다"),
+        (warmup(lambda s, batch, epoch, W: ramp(s + 1, W)), "한 스텝 이르다"),
         (warmup(lambda s, batch, epoch, W: 10 * ramp(s, W)), "처음 학습률까지"),
         (warmup(lambda s, batch, epoch, W: ramp(s, W), set_rate=lambda self, value: None), "바꾸지 않았다"),
         (warmup(lambda s, batch, epoch, W: ramp(s, W), reset=False), "0으로 돌리지 않았다"),

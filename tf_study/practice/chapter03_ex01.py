@@ -46,6 +46,7 @@ def check_rmsprop_step(rmsprop_step, rng):
                 "rho와 1 - rho가 바뀌었다.": (1 - rho) * v + rho * g**2,
                 "기울기를 제곱하지 않았다.": rho * v + (1 - rho) * g,
                 "새 기울기의 제곱에 1 - rho를 곱하지 않았다.": rho * v + g**2,
+                "기울기의 제곱을 모두 더했다. 성분마다 따로 센다.": rho * v + (1 - rho) * np.sum(g**2),
             })
             expect_close(result[0], new_theta, "theta", causes={
                 EXAMPLE: [0.9],
@@ -56,6 +57,7 @@ def check_rmsprop_step(rmsprop_step, rng):
                 "걸음의 방향이 반대다. 기울기의 반대쪽으로 간다.": 2 * theta - new_theta,
                 "걸음만 돌려주었다. theta에서 빼야 한다.": theta - new_theta,
                 "기울기 대신 그 부호만 썼다.": theta - eta * np.sign(g),
+                "걸음을 v의 제곱근으로 나누지 않았다.": theta - eta * g,
             })
             for value, name in zip(result, ("theta", "v"), strict=True):
                 expect_tensor(value, name)
@@ -117,6 +119,7 @@ def check_adam_step(adam_step, rng):
                 "epsilon을 더하지 않았다.": theta - eta * m_hat / np.sqrt(v_hat),
                 "제곱근을 구하지 않았다.": theta - eta * m_hat / (v_hat + epsilon),
                 "걸음의 방향이 반대다. 기울기의 반대쪽으로 간다.": 2 * theta - new_theta,
+                "고치기 전의 m과 v를 썼다.": step(m, v),
                 "걸음에 m이 아니라 기울기를 썼다.": theta - eta * g / (np.sqrt(v_hat) + epsilon),
             })
             for value, name in zip(result, ("theta", "m", "v"), strict=True):
@@ -196,6 +199,7 @@ def check_compare_optimizers(compare_optimizers, rng):
         except WrongAnswer:
             continued = _train(model, optimizers(), x, y, epochs, batch_size, restart=False)
             one_batch = _train(model, optimizers(), x, y, epochs, len(x))
+            swapped = _train(model, optimizers(), x, y, batch_size, epochs)
             order = (
                 "출발점, 배치의 차례, 손실, 옵티마이저 가운데 다른 것이 있다. "
                 "모든 가중치를 복사했는지, `fit`이 데이터를 섞지 않는지, 받은 `loss`와 옵티마이저를 쓰는지 본다."
@@ -203,6 +207,8 @@ def check_compare_optimizers(compare_optimizers, rng):
             expect_close(values, fair[name], f"'{name}'의 손실", rtol=1e-3, causes={
                 "앞의 옵티마이저가 배운 가중치에서 이어 시작했다. 옵티마이저마다 새로 복사한다.": continued[name],
                 "batch_size를 `fit`에 넘기지 않았다.": one_batch[name],
+                "epochs와 batch_size가 바뀌었다. `fit`은 batch_size를 먼저 받는다.": swapped[name],
+                "epochs를 `fit`에 넘기지 않았다.": fair[name][:1],
                 "마지막 에포크의 손실만 돌려주었다.": fair[name][-1],
                 order: values if np.shape(values) == (epochs,) else np.nan,
             })
@@ -244,10 +250,12 @@ def _expect_epoch(actual, expected, losses, target):
         raise WrongAnswer("반환값: 목표에 닿았는데 None이다", str(expected), "None", cause)
     below = np.flatnonzero(losses <= target) + 1
     strictly = np.flatnonzero(losses < target) + 1
+    above = np.flatnonzero(losses >= target) + 1
     expect_close(actual, expected, causes={
         "0부터 셌다. 첫 에포크가 1이다.": expected - 1,
         "마지막으로 목표 이하인 에포크다. 처음으로 닿은 것을 찾는다.": below[-1],
         "목표와 같은 손실은 닿지 않은 것으로 셌다(`<`가 아니라 `<=`).": strictly[0] if len(strictly) else None,
+        "부등호가 반대다. 목표보다 큰 손실을 찾았다.": above[0] if len(above) else None,
         "손실이 가장 작은 에포크다. 목표에 처음 닿은 것을 찾는다.": losses.argmin() + 1,
         "에포크의 번호가 아니라 손실이다.": losses[expected - 1],
     })

@@ -131,6 +131,7 @@ def check_warmup(warmup_class, rng):
                 "스텝이 아니라 에포크마다 한 번 올렸다.": ramp(s // STEPS_PER_EPOCH),
                 "한 스텝 늦다. 스텝의 뒤에서 바꾸면 다음 스텝부터 쓰인다.": np.r_[10 * peak, ramp(s[:-1])],
                 "한 스텝 늦다. 첫 스텝의 분자는 0이 아니라 1이다.": peak * np.minimum(1, s / (W + 1)),
+                "한 스텝 이르다. 번호를 먼저 늘리고 계산했다.": ramp(s + 1),
                 "W + 1이 아니라 W로 나누었다.": peak * np.minimum(1, (s + 1) / max(W, 1)),
                 "예열이 끝나도 계속 올라간다. 비율이 1을 넘지 않게 한다.": peak * (s + 1) / (W + 1),
                 "예열하지 않고 처음부터 peak을 썼다.": np.full(len(s), peak),
@@ -210,7 +211,14 @@ def _expect_rates(rates, expected, factor):
     if len(rates) == 2 * len(expected):
         cause = "스텝의 앞과 뒤에서 두 번 적었다. 한 번만 적는다."
         raise WrongAnswer("rates: 개수가 다르다", f"{len(expected)}개", f"{len(rates)}개", cause)
+    if len(rates) == STEPS_PER_EPOCH and np.allclose(rates, expected[-STEPS_PER_EPOCH:]):
+        cause = "에포크마다 리스트를 비웠다. `fit`이 시작될 때 한 번만 비운다."
+        raise WrongAnswer("rates: 마지막 에포크만 남았다", f"{len(expected)}개", f"{len(rates)}개", cause)
+    if len(rates) > len(expected) and np.allclose(rates[-len(expected):], expected):
+        cause = "다른 콜백의 기록이 섞였다. 리스트를 클래스가 아니라 `self`에 만든다."
+        raise WrongAnswer("rates: 개수가 다르다", f"{len(expected)}개", f"{len(rates)}개", cause)
     expect_close(rates, expected, "rates", rtol=1e-4, causes={
+        "적은 것이 없다. 스텝의 훅에서 적지 않았거나 학습이 끝날 때 비웠다.": [],
         "한 스텝 늦다. 스텝의 뒤에서 읽으면 다음 스텝의 학습률이 읽힌다.": expected * factor,
         "처음의 학습률을 되풀이했다. 스텝마다 다시 읽는다.": np.full(len(expected), expected[0]),
     })
@@ -230,6 +238,9 @@ def _expect_line(ax, rates, steps_per_epoch):
     expect_close(y, rates, "세로의 값", causes={"가로와 세로가 바뀌었다.": step / steps_per_epoch})
     expect_close(x, step / steps_per_epoch, "가로의 값", causes={
         "스텝을 그대로 썼다. 한 에포크의 스텝 수로 나눈다.": step,
+        "끝점까지 늘어놓았다. 마지막 스텝의 번호는 스텝의 수보다 1 작다.": np.linspace(
+            0, len(rates) / steps_per_epoch, len(rates)
+        ),
         "스텝을 1부터 셌다. 스텝 0은 에포크 0의 자리에 온다.": (step + 1) / steps_per_epoch,
         "정수로 나누어 한 에포크의 점이 모두 한자리에 모였다. `//`가 아니라 `/`이다.": step // steps_per_epoch,
         "스텝에 한 에포크의 스텝 수를 곱했다. 나눈다.": step * steps_per_epoch,
