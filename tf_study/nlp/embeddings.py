@@ -91,9 +91,10 @@ def load_vectors(
 
     Source: Pennington et al. 2014; Bojanowski et al. 2016.
     """
-    rows, dimension = _read_rows(Path(path), set(vocabulary))
+    path = Path(path)
+    rows, dimension = _read_rows(path, set(vocabulary))
     if not dimension:
-        raise ValueError(f"벡터가 한 줄 이상 있어야 한다. 빈 파일: {path}")
+        raise ValueError(f"벡터가 한 줄 이상 있어야 한다. 빈 파일: {path.name}")
     matrix = np.zeros((len(vocabulary), dimension), np.float32)
     for i, word in enumerate(vocabulary):
         if word in rows:
