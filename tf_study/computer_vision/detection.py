@@ -108,7 +108,7 @@ def match(ious: np.ndarray, threshold: float) -> np.ndarray:
             ious[:, best] = -1.0                           # 이 정답은 다시 짝이 되지 않는다
     return hits
 
-
+# %% ../../chapter05_computer_vision/04_object_detection_intro.ipynb #ff356dd0
 def average_precision(hits: np.ndarray, scores: np.ndarray, truths: int) -> float:
     """Return COCO's average precision: the precision envelope, read at 101 recalls.
 
@@ -165,7 +165,7 @@ def mean_average_precision(truths, detections, thresholds=COCO_THRESHOLDS) -> fl
             precisions.append(average_precision(hits, scores, count))
     return float(np.mean(precisions))
 
-
+# %% ../../chapter05_computer_vision/04_object_detection_intro.ipynb #76022030
 def _of_class(truth, detection, c, most=100):
     """Return the IoUs (D, M) and the scores (D,) of one class, best score first."""
     (t_boxes, t_labels), (d_boxes, d_labels, d_scores) = truth, detection
@@ -229,7 +229,7 @@ def grad_cam(model: keras.Model, layer, images: tf.Tensor, classes) -> tf.Tensor
     heat = tf.image.resize(heat, tf.shape(images)[1:3])[..., 0]            # (B, H, W)
     return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True))
 
-
+# %% ../../chapter05_computer_vision/04_object_detection_intro.ipynb #e282c662
 @contextlib.contextmanager
 def _recorded(layer, tape):
     """Watch what `layer` returns, for as long as the context lasts."""
