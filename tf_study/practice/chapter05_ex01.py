@@ -241,11 +241,11 @@ def _expect_block_values(model, reference, rng):
         other = _reference_block(shape, filters, **change)
         other.set_weights(weights)
         causes[cause] = np.asarray(other(x, training=False))
-    expect_close(model(x, training=False), np.asarray(reference(x, training=False)), "추론 모드의 출력", causes, 1e-4, 1e-5)
-    expect_close(
-        model(x, training=True), np.asarray(reference(x, training=True)), "훈련 모드의 출력", rtol=1e-3, atol=1e-4,
-        causes={"훈련 모드에서도 이동 평균을 쓴다. 배치 정규화를 얼리지 않는다.": np.asarray(reference(x, training=False))},
-    )
+    inference = np.asarray(reference(x, training=False))  # 훈련 모드로 부르면 이동 평균이 바뀐다
+    expect_close(model(x, training=False), inference, "추론 모드의 출력", causes, 1e-4, 1e-5)
+    frozen = {"훈련 모드에서도 이동 평균을 쓴다. 배치 정규화를 얼리지 않는다.": inference}
+    training = np.asarray(reference(x, training=True))
+    expect_close(model(x, training=True), training, "훈련 모드의 출력", frozen, rtol=1e-3, atol=1e-4)
 
 
 def _expect_classifier_values(model, shape, classes, filters, rng):
