@@ -106,8 +106,8 @@ def test_mixed_precision_computes_in_float16_and_keeps_float32_weights():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ResidualBlock(0), "filters는 1 이상"),
-        (lambda: ResidualBlock(4, stride=0), "stride는 1 이상"),
+        (lambda: ResidualBlock(0), "받은 값: 0, 1"),
+        (lambda: ResidualBlock(4, stride=0), "받은 값: 4, 0"),
         (lambda: ResidualStage(4, blocks=0), "blocks는 1 이상"),
         (lambda: ResidualBlock(4)(np.zeros((2, 8, 3), "float32")), r"\(B, H, W, C\)여야 한다"),
         (lambda: residual_backbone((32, 32)), r"\(H, W, C\)여야 한다"),

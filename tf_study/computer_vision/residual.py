@@ -12,63 +12,6 @@ import keras
 from keras import layers
 
 
-@keras.saving.register_keras_serializable(package="tf_study")
-class ResidualBlock(layers.Layer):
-    """Basic residual block: y = ReLU(shortcut(x) + BN(conv(ReLU(BN(conv(x)))))).
-
-    (B, H, W, C) -> (B, ⌈H/stride⌉, ⌈W/stride⌉, filters). Both convolutions are 3×3 without
-    bias. The shortcut is the identity, or a strided 1×1 convolution with BatchNormalization
-    where the shape changes. The last gamma of the residual branch starts at zero, so a fresh
-    block without projection is ReLU(x).
-
-    Args:
-        filters: output channels, >= 1.
-        stride: of the first convolution and of the projection, >= 1.
-
-    Raises:
-        ValueError: `filters` or `stride` is less than 1, or (in the call) x is not (B, H, W, C).
-
-    Source: He et al. 2015, arXiv:1512.03385, eq. 1 and 2; zero gamma: Goyal et al. 2017,
-    arXiv:1706.02677, section 5.1.
-    """
-
-    def __init__(self, filters: int, stride: int = 1, **kwargs):
-        super().__init__(**kwargs)
-        for name, value in (("filters", filters), ("stride", stride)):
-            if value < 1:
-                raise ValueError(f"{name}는 1 이상이어야 한다. 받은 값: {value}")
-        self.filters, self.stride = filters, stride
-        self.conv1, self.bn1 = _conv(filters, 3, stride), _batch_norm()
-        self.conv2, self.bn2 = _conv(filters, 3), _batch_norm(gamma="zeros")
-        self.projection = self.projection_bn = None
-
-    def build(self, input_shape):
-        if len(input_shape) != 4 or input_shape[-1] is None:
-            raise ValueError(f"입력은 (B, H, W, C)여야 한다. 받은 모양: {tuple(input_shape)}")
-        inner = self.conv1.compute_output_shape(input_shape)
-        self.conv1.build(input_shape)
-        self.conv2.build(inner)
-        self.bn1.build(inner)
-        self.bn2.build(inner)
-        if self.stride != 1 or input_shape[-1] != self.filters:
-            self.projection, self.projection_bn = _conv(self.filters, 1, self.stride), _batch_norm()
-            self.projection.build(input_shape)
-            self.projection_bn.build(inner)
-
-    def call(self, x, training=None):
-        h = keras.ops.relu(self.bn1(self.conv1(x), training=training))
-        h = self.bn2(self.conv2(h), training=training)
-        if self.projection is not None:
-            x = self.projection_bn(self.projection(x), training=training)
-        return keras.ops.relu(x + h)
-
-    def compute_output_shape(self, input_shape):
-        return self.conv1.compute_output_shape(input_shape)
-
-    def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "stride": self.stride}
-
-
 def _conv(filters, size, stride=1):
     # 뒤의 배치 정규화가 평균을 빼므로 편향은 아무 일도 하지 않는다
     return layers.Conv2D(
@@ -79,6 +22,52 @@ def _conv(filters, size, stride=1):
 def _batch_norm(gamma="ones", name=None):
     # 수백 스텝의 짧은 학습에서도 이동 평균이 따라오도록 기본값 0.99보다 작게 둔다
     return layers.BatchNormalization(momentum=0.9, gamma_initializer=gamma, name=name)
+
+# %% ../../chapter05_computer_vision/02_cnn_architectures.ipynb #ad408512
+@keras.saving.register_keras_serializable(package="tf_study")
+class ResidualBlock(layers.Layer):
+    """Basic residual block: (B, H, W, C) -> (B, ⌈H/stride⌉, ⌈W/stride⌉, filters).
+
+    y = ReLU(S(x) + BN(conv(ReLU(BN(conv(x)))))); S(x) is x, or BN(1×1) for another shape.
+
+    Raises:
+        ValueError: `filters` or `stride` is below 1, or (in the call) x is not (B, H, W, C).
+
+    Source: He et al. 2015 (arXiv:1512.03385), eq. 1, 2; zero gamma Goyal et al. 2017, 5.1.
+    """
+
+    def __init__(self, filters: int, stride: int = 1, **kwargs):
+        super().__init__(**kwargs)
+        if min(filters, stride) < 1:
+            raise ValueError(f"filters, stride는 1 이상이어야 한다. 받은 값: {filters}, {stride}")
+        self.filters, self.stride = filters, stride
+        self.conv1, self.bn1 = _conv(filters, 3, stride), _batch_norm()
+        self.conv2, self.bn2 = _conv(filters, 3), _batch_norm(gamma="zeros")   # F = 0에서 시작
+        self.projection = self.projection_bn = None
+
+    def build(self, input_shape):
+        if len(input_shape) != 4 or input_shape[-1] is None:
+            raise ValueError(f"입력은 (B, H, W, C)여야 한다. 받은 모양: {input_shape}")
+        if self.stride != 1 or input_shape[-1] != self.filters:
+            self.projection = _conv(self.filters, 1, self.stride)
+            self.projection_bn = _batch_norm()
+        for layer in filter(None, (self.conv1, self.projection)):
+            layer.build(input_shape)
+        for layer in filter(None, (self.bn1, self.conv2, self.bn2, self.projection_bn)):
+            layer.build(self.compute_output_shape(input_shape))
+
+    def call(self, x, training=None):
+        F = keras.ops.relu(self.bn1(self.conv1(x), training=training))
+        F = self.bn2(self.conv2(F), training=training)
+        if self.projection is not None:
+            x = self.projection_bn(self.projection(x), training=training)
+        return keras.ops.relu(x + F)
+
+    def compute_output_shape(self, input_shape):
+        return self.conv1.compute_output_shape(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "stride": self.stride}
 
 # %% ../../chapter05_computer_vision/02_cnn_architectures.ipynb #66ea3191
 @keras.saving.register_keras_serializable(package="tf_study")
@@ -152,7 +141,8 @@ def residual_backbone(
     pixels = keras.Input(input_shape)
     h = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(pixels)
     h = layers.Conv2D(
-        widths[0], 3, padding="same", use_bias=False, kernel_initializer="he_normal", name="stem_conv"
+        widths[0], 3, padding="same", use_bias=False,
+        kernel_initializer="he_normal", name="stem_conv",
     )(h)
     h = layers.ReLU(name="stem")(_batch_norm(name="stem_bn")(h))
     for k, width in enumerate(widths, start=1):
