@@ -19,7 +19,8 @@ import regex
 
 # %% ../../chapter06_nlp/01_text_preprocessing.ipynb #8d2bf1c3
 ANALYZERS = {
-    "okt": "Okt", "komoran": "Komoran", "hannanum": "Hannanum", "kkma": "Kkma", "kiwi": "Kiwi"
+    "okt": "Okt", "komoran": "Komoran", "hannanum": "Hannanum", "kkma": "Kkma",
+    "kiwi": "Kiwi",
 }
 
 
@@ -27,9 +28,9 @@ def morpheme_analyzer(name: str) -> Callable[[str], list[str]]:
     """Return a function that cuts a Korean text into its morphemes.
 
     The first four are KoNLPy's and run in one JVM that is started here; 'kiwi' needs no
-    Java. Making one and its first call load dictionaries (seconds): keep the function. A
-    text of white space alone has no morphemes. Endings cut out of a syllable are written
-    with compatibility jamo ('ㄴ다') by Komoran and Kkma, conjoining ones by Kiwi.
+    Java. Making one and its first call load dictionaries (seconds): keep the function.
+    A text of white space alone has no morphemes. Endings cut out of a syllable are
+    written with compatibility jamo ('ㄴ다') by Komoran and Kkma, conjoining by Kiwi.
 
     Args:
         name: 'okt', 'komoran', 'hannanum', 'kkma' or 'kiwi'.
@@ -57,7 +58,7 @@ def _konlpy(name: str) -> Callable[[str], list[str]]:
     try:
         if not jpype.isJVMStarted():
             jvm.init_jvm()
-    except (ValueError, OSError, subprocess.SubprocessError) as error:    # JVM이 없거나 맞지 않는다
+    except (ValueError, OSError, subprocess.SubprocessError) as error:
         raise RuntimeError(
             f"{name}에는 Java가 필요한데 이 컴퓨터에서 찾지 못했다. `python main.py`가 "
             "설치하는 법을 알려 준다. Java 없이 쓰려면 'kiwi'를 고른다."
@@ -67,7 +68,9 @@ def _konlpy(name: str) -> Callable[[str], list[str]]:
     def cut(text: str) -> list[str]:
         # U+FFFF 뒤의 글자(👍)를 받으면 Komoran과 Kkma는 UnicodeDecodeError를 낸다
         parts = regex.split(r"([\U00010000-\U0010FFFF]+)", text)
-        found = [[part] if i % 2 else morphs(part) for i, part in enumerate(parts) if part.strip()]
+        found = [
+            [part] if i % 2 else morphs(part) for i, part in enumerate(parts) if part.strip()
+        ]
         return list(chain.from_iterable(found))
 
     return cut
@@ -83,9 +86,9 @@ PIECE = regex.compile(
 def split(text: str) -> list[str]:
     """Cut a text into pieces that no token crosses; joined, they are the text again.
 
-    A piece is a run of letters, of at most three digits or of signs, each with the space
-    before it, or white space. None is longer than 65 characters, which bounds the cost of
-    a piece.
+    A piece is a run of letters, of at most three digits or of signs, each with the
+    space before it, or white space. None is longer than 65 characters, which bounds the
+    cost of a piece.
 
     Raises:
         TypeError: not a `str`.
@@ -121,12 +124,13 @@ class _Merges:
     """The tokens as bytes, and the merges that made them, in the order of learning."""
 
     def __init__(self, merges: Iterable[Pair] = (), special_tokens: Sequence[str] = ()):
-        if isinstance(special_tokens, str) or len(set(special_tokens)) < len(special_tokens):
-            raise ValueError(f"서로 다른 이름의 목록이어야 한다. 받은 special_tokens: {special_tokens!r}")
-        self.special = {name: i for i, name in enumerate(special_tokens)}
-        self.tokens = [name.encode() for name in special_tokens] + [bytes([b]) for b in BYTES]
+        names = special_tokens
+        if isinstance(names, str) or len(set(names)) < len(names):
+            raise ValueError(f"특수 토큰은 서로 다른 이름의 목록이어야 한다. 받은 값: {names!r}")
+        self.special = {name: i for i, name in enumerate(names)}
+        self.tokens = [name.encode() for name in names] + [bytes([b]) for b in BYTES]
         self.merges: list[Pair] = []
-        self._ids = {token: i for i, token in enumerate(self.tokens) if i >= len(self.special)}
+        self._ids = {bytes([b]): i for i, b in enumerate(BYTES, start=len(names))}
         self._ranks: dict[Pair, tuple[int, int]] = {}      # 쌍 -> (순위, 새 번호)
         self._pieces: dict[str, list[int]] = {}            # 이미 나눈 조각
         for a, b in merges:
@@ -207,7 +211,7 @@ class _Pairs:
             self.where[pair].add(i)
 
     def merge(self, pair: Pair, new: int) -> set[Pair]:
-        """Rewrite the words that hold `pair`; return the pairs that `new` is part of."""
+        """Rewrite the words that hold `pair`; return the pairs that hold `new`."""
         made = set()
         for i in self.where.pop(pair):
             self._count(i, -1)
@@ -218,8 +222,8 @@ class _Pairs:
 
 # %% ../../chapter06_nlp/01_text_preprocessing.ipynb #3286b08e
 def _learn(merges: _Merges, pieces: Counter[str], size: int) -> None:
-    """Add the most frequent pair until there are `size` tokens or no pair occurs twice."""
-    pairs = _Pairs([merges.encode_piece(piece) for piece in pieces], list(pieces.values()))
+    """Merge the most frequent pair until there are `size` tokens or none occurs twice."""
+    pairs = _Pairs([merges.encode_piece(p) for p in pieces], list(pieces.values()))
     heap = [(-n, pair) for pair, n in pairs.counts.items()]  # 많은 것, 같으면 번호가 작은 것부터
     heapq.heapify(heap)
     while heap and merges.vocab_size < size:
