@@ -15,7 +15,8 @@ from keras import layers
 def _conv(filters, size, stride=1):
     # 뒤의 배치 정규화가 평균을 빼므로 편향은 아무 일도 하지 않는다
     return layers.Conv2D(
-        filters, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal"
+        filters, size, stride, padding="same", use_bias=False,
+        kernel_initializer="he_normal",
     )
 
 
@@ -28,12 +29,12 @@ def _batch_norm(gamma="ones", name=None):
 class ResidualBlock(layers.Layer):
     """Basic residual block: (B, H, W, C) -> (B, ⌈H/stride⌉, ⌈W/stride⌉, filters).
 
-    y = ReLU(S(x) + BN(conv(ReLU(BN(conv(x)))))); S(x) is x, or BN(1×1) for another shape.
+    y = ReLU(S(x) + BN(conv(ReLU(BN(conv(x)))))); S(x) is x, or BN(1×1) to another shape.
 
     Raises:
-        ValueError: `filters` or `stride` is below 1, or (in the call) x is not (B, H, W, C).
+        ValueError: `filters` or `stride` is below 1, or x of the call is not (B, H, W, C).
 
-    Source: He et al. 2015 (arXiv:1512.03385), eq. 1, 2; zero gamma Goyal et al. 2017, 5.1.
+    Source: He et al. 2015 (arXiv:1512.03385), eq. 1, 2; gamma: Goyal et al. 2017, 5.1.
     """
 
     def __init__(self, filters: int, stride: int = 1, **kwargs):
@@ -42,7 +43,7 @@ class ResidualBlock(layers.Layer):
             raise ValueError(f"filters, stride는 1 이상이어야 한다. 받은 값: {filters}, {stride}")
         self.filters, self.stride = filters, stride
         self.conv1, self.bn1 = _conv(filters, 3, stride), _batch_norm()
-        self.conv2, self.bn2 = _conv(filters, 3), _batch_norm(gamma="zeros")   # F = 0에서 시작
+        self.conv2, self.bn2 = _conv(filters, 3), _batch_norm("zeros")   # F = 0에서 시작
         self.projection = self.projection_bn = None
 
     def build(self, input_shape):
@@ -74,7 +75,7 @@ class ResidualBlock(layers.Layer):
 class ResidualStage(layers.Layer):
     """`blocks` residual blocks in a row; the first one carries the stride.
 
-    (B, H, W, C) -> (B, ⌈H/stride⌉, ⌈W/stride⌉, filters). The blocks are in `self.blocks`.
+    (B, H, W, C) -> (B, ⌈H/stride⌉, ⌈W/stride⌉, filters); `self.blocks` has the blocks.
 
     Raises:
         ValueError: `blocks` is less than 1, or what `ResidualBlock` raises.
@@ -86,7 +87,8 @@ class ResidualStage(layers.Layer):
         super().__init__(**kwargs)
         if blocks < 1:
             raise ValueError(f"blocks는 1 이상이어야 한다. 받은 값: {blocks}")
-        self.blocks = [ResidualBlock(filters, stride if i == 0 else 1) for i in range(blocks)]
+        strides = [stride] + [1] * (blocks - 1)
+        self.blocks = [ResidualBlock(filters, s) for s in strides]
 
     def build(self, input_shape):
         for block in self.blocks:
@@ -103,8 +105,8 @@ class ResidualStage(layers.Layer):
 
     def get_config(self):
         first = self.blocks[0]
-        config = {"filters": first.filters, "blocks": len(self.blocks), "stride": first.stride}
-        return {**super().get_config(), **config}
+        config = {"filters": first.filters, "stride": first.stride}
+        return {**super().get_config(), **config, "blocks": len(self.blocks)}
 
 # %% ../../chapter05_computer_vision/02_cnn_architectures.ipynb #2c1a8114
 def residual_backbone(
@@ -115,10 +117,11 @@ def residual_backbone(
 ) -> keras.Model:
     """Return a small residual network without a head.
 
-    (B, H, W, C) pixels in 0..255 -> (B, ⌈H/2ˢ⌉, ⌈W/2ˢ⌉, widths[-1]) with s = len(widths). The
-    layer "stem" keeps the size (stride 1) and "stage1", "stage2", … halve it (strides 2, 4,
-    …), so `backbone.get_layer("stage2").output` is a feature map to tap and
-    `backbone.get_layer("stage2").trainable = False` freezes a stage, its moving averages too.
+    (B, H, W, C) pixels in 0..255 -> (B, ⌈H/2ˢ⌉, ⌈W/2ˢ⌉, widths[-1]), s = len(widths). The
+    layer "stem" keeps the size (stride 1) and "stage1", "stage2", … halve it (strides 2,
+    4, …), so `backbone.get_layer("stage2").output` is a feature map to tap and
+    `backbone.get_layer("stage2").trainable = False` freezes a stage, its moving averages
+    too.
     The stem is three layers: "stem_conv", "stem_bn" and "stem" (the ReLU).
 
     Args:
@@ -128,11 +131,11 @@ def residual_backbone(
         name: of the model.
 
     Raises:
-        ValueError: `input_shape` is not (H, W, C), `widths` is empty, or a width or `blocks`
-            is less than 1.
+        ValueError: `input_shape` is not (H, W, C), `widths` is empty, or a width or
+            `blocks` is less than 1.
 
-    Source: the CIFAR-10 networks of He et al. 2015, arXiv:1512.03385, section 4.2, with a
-    stride in the first stage too.
+    Source: the CIFAR-10 networks of He et al. 2015 (arXiv:1512.03385), section 4.2, with
+    a stride in the first stage too.
     """
     if len(input_shape) != 3:
         raise ValueError(f"input_shape는 (H, W, C)여야 한다. 받은 것: {tuple(input_shape)}")
