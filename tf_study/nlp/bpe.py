@@ -119,7 +119,7 @@ def merge(ids: Sequence[int], pair: Pair, new: int) -> list[int]:
 _VISIBLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
 BYTES = bytes(_VISIBLE + sorted(set(range(256)) - set(_VISIBLE)))
 
-
+# %% ../../chapter06_nlp/01_text_preprocessing.ipynb #799c5d2b
 class _Merges:
     """The tokens as bytes, and the merges that made them, in the order of learning."""
 
