@@ -102,6 +102,7 @@ def test_nms_names_what_is_wrong(boxes, scores, threshold, says):
 
 def test_match_takes_each_truth_once():
     assert match(np.array([[0.9, 0.6], [0.8, 0.7], [0.7, 0.65]]), 0.5).tolist() == [True, True, False]
+    assert match(np.array([[0.6, 0.6], [0.0, 0.6]]), 0.5).tolist() == [True, False]  # 비기면 뒤의 정답
     assert match(np.zeros((2, 0)), 0.5).tolist() == [False, False]
     assert match(np.array([[0.5]]), 0.5).tolist() == [True]
 
@@ -132,6 +133,13 @@ def test_mean_average_precision_equals_pycocotools():
     found = mean_average_precision(truths, detections), mean_average_precision(truths, detections, [0.5])
     assert 0.1 < found[0] < found[1] < 0.95
     np.testing.assert_allclose(found, coco_ap(truths, detections), rtol=1e-10)
+
+
+def test_a_tie_between_truths_is_broken_as_in_pycocotools():
+    truths = [(np.array([[0.0, 0, 10, 10], [0, 6, 10, 16]]), np.zeros(2, int))]
+    detections = [(np.array([[0.0, 3, 10, 13], [0, 7, 10, 17]]), np.zeros(2, int), np.array([0.9, 0.8]))]
+    np.testing.assert_allclose(mean_average_precision(truths, detections, [0.5]), coco_ap(truths, detections)[1])
+    assert mean_average_precision(truths, detections, [0.5]) < 0.6
 
 
 def test_mean_average_precision_names_what_is_wrong():
