@@ -29,10 +29,10 @@ def _batch_norm(gamma="ones", name=None):
 class ResidualBlock(layers.Layer):
     """Basic residual block: (B, H, W, C) -> (B, ⌈H/stride⌉, ⌈W/stride⌉, filters).
 
-    y = ReLU(S(x) + BN(conv(ReLU(BN(conv(x)))))); S(x) is x, or BN(1×1) to another shape.
+    y = ReLU(S(x) + BN(conv(ReLU(BN(conv(x)))))); S(x) is x, or BN(1×1) to a new shape.
 
     Raises:
-        ValueError: `filters` or `stride` is below 1, or x of the call is not (B, H, W, C).
+        ValueError: `filters` or `stride` is below 1, or the input is not (B, H, W, C).
 
     Source: He et al. 2015 (arXiv:1512.03385), eq. 1, 2; gamma: Goyal et al. 2017, 5.1.
     """
@@ -117,11 +117,10 @@ def residual_backbone(
 ) -> keras.Model:
     """Return a small residual network without a head.
 
-    (B, H, W, C) pixels in 0..255 -> (B, ⌈H/2ˢ⌉, ⌈W/2ˢ⌉, widths[-1]), s = len(widths). The
-    layer "stem" keeps the size (stride 1) and "stage1", "stage2", … halve it (strides 2,
-    4, …), so `backbone.get_layer("stage2").output` is a feature map to tap and
-    `backbone.get_layer("stage2").trainable = False` freezes a stage, its moving averages
-    too.
+    (B, H, W, C) pixels in 0..255 -> (B, ⌈H/2ˢ⌉, ⌈W/2ˢ⌉, widths[-1]), s = len(widths).
+    The layer "stem" keeps the size (stride 1) and "stage1", "stage2", … halve it (strides
+    2, 4, …), so `backbone.get_layer("stage2").output` is a feature map to tap and
+    `backbone.get_layer("stage2").trainable = False` freezes a stage with its averages.
     The stem is three layers: "stem_conv", "stem_bn" and "stem" (the ReLU).
 
     Args:
@@ -134,8 +133,8 @@ def residual_backbone(
         ValueError: `input_shape` is not (H, W, C), `widths` is empty, or a width or
             `blocks` is less than 1.
 
-    Source: the CIFAR-10 networks of He et al. 2015 (arXiv:1512.03385), section 4.2, with
-    a stride in the first stage too.
+    Source: the CIFAR-10 networks of He et al. 2015 (arXiv:1512.03385), section 4.2,
+    with a stride in the first stage too.
     """
     if len(input_shape) != 3:
         raise ValueError(f"input_shape는 (H, W, C)여야 한다. 받은 것: {tuple(input_shape)}")
