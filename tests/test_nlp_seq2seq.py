@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_study.nlp.seq2seq import BahdanauAttention, beam_search, date_expressions, greedy_search
+from tf_study.nlp.seq2seq import BahdanauAttention, _expression, beam_search, date_expressions, greedy_search
 
 RNG = np.random.RandomState(0)
 V, START, END = 4, 0, 1
@@ -202,7 +202,7 @@ def test_wrong_arguments_of_attention():
     with pytest.raises(ValueError, match="units는 1 이상"):
         BahdanauAttention(0)
     query, values = attended()
-    with pytest.raises(ValueError, match=r"query는 \(B, T, D_q\)"):
+    with pytest.raises(ValueError, match="축이 셋이어야"):
         BahdanauAttention(7)(query[:, 0], values)
 
 
@@ -212,3 +212,25 @@ def test_date_expressions_are_reproducible_and_disjoint():
     unseen_sources, unseen_targets = date_expressions(2000, seed=3, held_out=True)
     assert not set(targets) & set(unseen_targets) and not set(sources) & set(unseen_sources)
     assert len(sources) == len(targets) == 2000
+    for target in targets + unseen_targets:
+        assert 2020 <= datetime.date.fromisoformat(target).year <= 2039
+
+
+@pytest.mark.parametrize(
+    ("date", "kind", "in_words", "expected"),
+    [
+        ((2028, 3, 6), 2, (0, 1, 0), "내후년 삼월 첫째 월요일(첫째 6일)"),
+        ((2027, 6, 29), 2, (0, 1, 1), "내년 유월 다섯째 화요일(첫째 1일)"),
+        ((2024, 10, 31), 1, (1, 1, 1), "재작년 시월 삼십일일"),
+        ((2026, 12, 31), 1, (1, 0, 0), "올해 12월 31일"),
+        ((2030, 11, 20), 0, (1, 0, 1), "이천삼십년 11월 이십일"),
+        ((2031, 11, 11), 0, (0, 1, 0), "2031년 십일월 11일"),
+    ],
+)
+def test_date_expressions_mean_their_dates(date, kind, in_words, expected):
+    assert _expression(datetime.date(*date), kind, in_words) == expected
+
+
+def test_date_expressions_needs_a_count():
+    with pytest.raises(ValueError, match="count는 1 이상"):
+        date_expressions(0, seed=0)

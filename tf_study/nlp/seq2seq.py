@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+# %% ../../chapter06_nlp/05_sequence_to_sequence.ipynb #c5b5a2f1
 REFERENCE = datetime.date(2026, 1, 1)
 _RELATIVE = {-2: "재작년", -1: "작년", 0: "올해", 1: "내년", 2: "내후년"}
 _ORDINALS = ("첫째", "둘째", "셋째", "넷째", "다섯째")
@@ -49,7 +50,7 @@ def _calendar(held_out):
     chosen = order[:kept] if held_out else order[kept:]
     return [datetime.date.fromordinal(int(day)) for day in chosen]
 
-
+# %% ../../chapter06_nlp/05_sequence_to_sequence.ipynb #c35981a0
 def date_expressions(
     count: int, seed: int, held_out: bool = False
 ) -> tuple[list[str], list[str]]:
@@ -93,20 +94,11 @@ def _expression(date, kind, in_words):
 class BahdanauAttention(keras.layers.Layer):
     """Additive attention: e = v . tanh(W s + U h), weights = softmax(e), context = weights h.
 
-    Called with `query` s (B, T, D_q) and `values` h (B, S, D_v); returns the context
-    (B, T, D_v) and the weights (B, T, S), which sum to 1 over S.
-
-    Args:
-        units: A >= 1, size of the space in which s and h are compared.
-
-    Call arguments:
-        keys: `project(values)`, (B, S, A). A decoder computes it once for all its steps.
-        values_mask: (B, S) bool, False where `values` is padding: weight 0 there. Keras
-            passes the mask of `values` on its own. A row without any True gets equal weights.
-
-    Raises:
-        ValueError: `units` < 1, or `query` or `values` does not have three axes.
-
+    Called with `query` s (B, T, D_q) and `values` h (B, S, D_v), it returns the context
+    (B, T, D_v) and the weights (B, T, S). `units` A >= 1 is the size of the space of W s
+    and U h. `keys` is `project(values)`, (B, S, A), computed once for all steps of a decoder.
+    `values_mask` (B, S), which Keras passes on from `values`, is False at padding: weight 0,
+    or equal weights if all is padding. ValueError: `units` < 1, or wrong number of axes.
     Source: Bahdanau, Cho & Bengio 2014 (arXiv:1409.0473), section 3.1 and appendix A.1.2.
     """
 
@@ -118,10 +110,8 @@ class BahdanauAttention(keras.layers.Layer):
 
     def build(self, query_shape, values_shape):
         if len(query_shape) != 3 or len(values_shape) != 3:
-            raise ValueError(
-                "query는 (B, T, D_q), values는 (B, S, D_v)여야 한다. "
-                f"받은 모양: {tuple(query_shape)}, {tuple(values_shape)}"
-            )
+            shapes = f"{tuple(query_shape)}, {tuple(values_shape)}"
+            raise ValueError(f"query와 values는 축이 셋이어야 한다. 받은 모양: {shapes}")
         self.W = self.add_weight(name="W", shape=(query_shape[-1], self.units))
         self.U = self.add_weight(name="U", shape=(values_shape[-1], self.units))
         self.v = self.add_weight(name="v", shape=(self.units, 1))
@@ -132,8 +122,7 @@ class BahdanauAttention(keras.layers.Layer):
 
     def call(self, query, values, keys=None, values_mask=None):
         keys = self.project(values) if keys is None else keys
-        queries = ops.matmul(query, self.W)                              # (B, T, A)
-        mixed = ops.tanh(queries[:, :, None] + keys[:, None])            # (B, T, S, A)
+        mixed = ops.tanh(ops.matmul(query, self.W)[:, :, None] + keys[:, None])
         e = ops.cast(ops.matmul(mixed, self.v)[..., 0], "float32")       # (B, T, S)
         if values_mask is not None:
             e = ops.where(values_mask[:, None], e, -1e9)
@@ -189,12 +178,7 @@ def greedy_search(step: Step, state, start: int, end: int, max_length: int):
 
 # %% ../../chapter06_nlp/05_sequence_to_sequence.ipynb #d86cb22a
 def beam_search(
-    step: Step,
-    state,
-    start: int,
-    end: int,
-    beam: int,
-    max_length: int,
+    step: Step, state, start: int, end: int, beam: int, max_length: int,
     length_penalty: float = 0.0,
 ):
     """Keep the `beam` best partial outputs of every row and extend them token by token.
@@ -208,18 +192,15 @@ def beam_search(
         state: nest of tensors with B rows, one per input; repeated `beam` times here.
         start, end: the tokens that open and close an output; `start` is not returned.
         beam: K >= 1, partial outputs kept per input. 1 is greedy search.
-        max_length: L >= 1, tokens of an output, `end` included. An output that has not
-            ended by then is cut.
+        max_length: L >= 1, tokens of an output, `end` included; a longer one is cut.
         length_penalty: alpha >= 0 of lp(n) = ((5 + n) / 6) ** alpha. 0 does not normalise.
 
     Returns:
-        tokens (B, K, L) int32, filled with `end` after the first `end`, and scores (B, K)
-        float32, best first: log p(tokens) / lp(n), n counting the `end`. If fewer than K
-        outputs exist, the rest has score -inf.
+        tokens (B, K, L) int32, filled up with `end`, and scores (B, K) float32, best first:
+        log p(tokens) / lp(n), n counting one `end`. Missing outputs have score -inf.
 
-    Raises:
-        ValueError: `beam` or `max_length` < 1, `length_penalty` < 0, or `state` has no
-            tensor with a batch axis.
+    Raises ValueError: `beam` or `max_length` < 1, `length_penalty` < 0, or `state` has no
+    tensor with a batch axis.
 
     Source: length normalisation of Wu et al. 2016 (arXiv:1609.08144), equation (14).
     """
