@@ -111,6 +111,22 @@ def test_a_state_may_grow():
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
+def test_every_hypothesis_keeps_its_own_state():
+    def remembering(token, state):
+        row, t, total = state
+        total = (total + token) % V
+        return tf.gather_nd(TABLE, tf.stack([row, t, total], axis=-1)), (row, t + 1, total)
+
+    zeros = tf.zeros([2], tf.int32)
+    tokens, scores = beam_search(remembering, (tf.constant([0, 1]), zeros, zeros), START, END, 3, 5)
+    for row, k in itertools.product(range(2), range(3)):
+        output = tokens[row, k].numpy().tolist()
+        n = output.index(END) + 1 if END in output else 5
+        totals = np.cumsum([START, *output]) % V
+        log_p = sum(float(TABLE[row, t, totals[t], output[t]]) for t in range(n))
+        np.testing.assert_allclose(scores[row, k], log_p, rtol=1e-4)
+
+
 def test_half_precision_logits_are_added_in_float32():
     def half(token, state):
         logits, state = step(token, state)

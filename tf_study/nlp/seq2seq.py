@@ -247,6 +247,6 @@ def _extend(beams, log_p, end, alpha):
     chosen = _Beams(
         tf.gather(tf.reshape(log_prob, [B, K * V]), best, batch_dims=1),
         tf.gather(length, parent, batch_dims=1),
-        tf.gather(beams.done, parent, batch_dims=1) | (token == end),
+        token == end,                                  # 끝난 후보는 `end`만 이을 수 있다
     )
     return chosen, parent, token
