@@ -46,7 +46,8 @@ def conv_output_size(
 
 # %% ../../chapter05_computer_vision/01_cnn_basics.ipynb #0a6a17f3
 def conv_parameters(
-    kernel: int | tuple[int, int], in_channels: int, out_channels: int, bias: bool = True, groups: int = 1
+    kernel: int | tuple[int, int], in_channels: int, out_channels: int,
+    bias: bool = True, groups: int = 1,
 ) -> int:
     """Count the weights of a 2-D convolution: K_h K_w (C_in / G) C_out, plus C_out with a bias.
 
@@ -59,7 +60,8 @@ def conv_parameters(
     """
     height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
     if min(height, width, in_channels, out_channels, groups) < 1:
-        raise ValueError(f"커널과 채널과 groups는 1 이상이어야 한다. 받은 값: {kernel}, {in_channels}, {out_channels}, {groups}")
+        got = f"{kernel}, {in_channels}, {out_channels}, {groups}"
+        raise ValueError(f"커널과 채널과 groups는 1 이상이어야 한다. 받은 값: {got}")
     if in_channels % groups or out_channels % groups:
         raise ValueError(f"채널은 groups={groups}의 배수여야 한다. 받은 채널: {in_channels}, {out_channels}")
     return height * width * (in_channels // groups) * out_channels + bias * out_channels
@@ -107,7 +109,8 @@ def graph_flops(function: Callable | keras.Model, *input_specs: tf.TensorSpec) -
         graph = tf.function(function).get_concrete_function(*input_specs).graph
     finally:
         tf.config.run_functions_eagerly(inlined)
-    return profiler.profile(graph, cmd="op", options=options.with_empty_output().build()).total_float_ops
+    options = options.with_empty_output().build()
+    return profiler.profile(graph, cmd="op", options=options).total_float_ops
 
 # %% ../../chapter05_computer_vision/01_cnn_basics.ipynb #1966ed10
 def receptive_field(layers: Sequence[tuple[int, ...]]) -> tuple[int, int]:
