@@ -18,6 +18,7 @@ from sandbox import ROOT, environment, other_python, run, unshared
 
 from tf_study.course import plot
 from tf_study.environment import checks, numerics
+from tf_study.environment.probe import Probe
 
 TENSORFLOW = checks.pins()["tensorflow"]
 METAL = """
@@ -131,6 +132,21 @@ def test_what_is_only_a_warning_says_how_to_mend_it(healthy):
 def test_what_is_wrong_is_named_with_the_command_that_mends_it(bad, name, status, found, fix):
     assert bad[name]["status"] == status
     assert found in bad[name]["found"] and fix in bad[name]["fix"]
+
+
+@pytest.mark.parametrize(
+    "code, found",
+    [
+        ("import subprocess\nraise subprocess.CalledProcessError(1, ['/usr/libexec/java_home'])", "Java가 없다"),
+        ("raise RuntimeError('the JVM is too old')", "JVM이 돌지 않는다: RuntimeError: the JVM is too old"),
+    ],
+    ids=["no Java on macOS", "a Java that does not run"],
+)
+def test_a_java_that_konlpy_cannot_start(code, found, monkeypatch, tmp_path):
+    _stub(tmp_path, "konlpy", "0.6.0", code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    check = checks.java(list(Probe("korean").answers()))
+    assert check.status == "warning" and check.found.startswith(found) and check.fix
 
 
 @pytest.mark.parametrize(

@@ -198,14 +198,29 @@ def test_another_name_is_refused():
         morpheme_analyzer("Mecab")
 
 
-def test_without_java_konlpys_are_refused_with_the_way_out(monkeypatch):
+def nothing_found():
     import jpype
 
-    def nothing_found():
-        raise jpype.JVMNotFoundException("No JVM shared library file (libjvm.so) found.")
+    raise jpype.JVMNotFoundException("No JVM shared library file (libjvm.so) found.")
+
+
+def nothing_found_on_a_mac():
+    raise subprocess.CalledProcessError(1, ["/usr/libexec/java_home"])
+
+
+def found_by_java_home_on_a_mac():
+    return b"/Users/me/Library/Java/JavaVirtualMachines/openjdk-21/Contents/Home"
+
+
+@pytest.mark.parametrize("platform, find", [
+    ("linux", nothing_found), ("darwin", nothing_found_on_a_mac), ("darwin", found_by_java_home_on_a_mac),
+])  # fmt: skip
+def test_without_java_konlpys_are_refused_with_the_way_out(monkeypatch, platform, find):
+    import jpype
 
     monkeypatch.setattr(jpype, "isJVMStarted", lambda: False)
-    monkeypatch.setattr(jpype, "getDefaultJVMPath", nothing_found)
+    monkeypatch.setattr(jpype, "getDefaultJVMPath", find)
+    monkeypatch.setattr(sys, "platform", platform)
     for name in ("okt", "komoran", "hannanum", "kkma"):
         with pytest.raises(RuntimeError, match=f"{ANALYZERS[name]}에는 Java가 필요한데.*'kiwi'를 고른다"):
             morpheme_analyzer(name)

@@ -167,7 +167,8 @@ def java(answers: list[dict]) -> Check:
         status = OK if built_for == machine() else WARNING
         found = f"Java {last['version']} ({last['machine']}), Okt: {' / '.join(answers[0]['morphs'])}"
         return Check("KoNLPy와 Java", status, found, "" if status == OK else _install_java())
-    missing = "JVMNotFoundException" in last["error"]
+    # jpype가 JVM을 못 찾았다는 두 가지 말: macOS에서는 마지막에 부르는 java_home의 실패가 그대로 나온다
+    missing = any(sign in last["error"] for sign in ("JVMNotFoundException", "/usr/libexec/java_home"))
     found = "Java가 없다 (Okt, Komoran 등 형태소 분석기에만 필요하다)" if missing else f"JVM이 돌지 않는다: {last['error']}"
     return Check("KoNLPy와 Java", WARNING, found, _install_java())
 
