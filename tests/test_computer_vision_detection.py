@@ -148,6 +148,7 @@ def test_mean_average_precision_names_what_is_wrong():
         ([truth], [], "같은 수의 그림"),
         ([truth], [(*answer[:2], np.zeros(2))], "그림 0"),
         ([(np.zeros((0, 4)), np.zeros(0, int))], [answer], "하나 이상"),
+        ([(np.zeros((1, 8)), np.zeros(1, int))], [answer], r"그림 0의 상자는 \(N, 4\)"),
     ):
         with pytest.raises(ValueError, match=says):
             mean_average_precision(truths, detections)
@@ -173,6 +174,26 @@ def test_grad_cam_of_a_nested_layer_is_cam(classifier):
     np.testing.assert_allclose(tf.function(lambda x: grad_cam(model, conv, x, classes))(images), cam, atol=1e-5)
     assert "call" not in vars(conv)  # 훅이 남지 않는다
     np.testing.assert_allclose(grad_cam(model, conv, images[1:2], 3)[0], cam[1], atol=1e-5)
+
+
+def test_grad_cam_averages_the_gradient_over_positions():
+    keras.utils.set_random_seed(1)
+    conv, dense = keras.layers.Conv2D(4, 3, padding="same", activation="relu"), keras.layers.Dense(2)
+    model = keras.Sequential([keras.Input((6, 5, 3)), conv, keras.layers.Flatten(), dense])
+    images = np.random.RandomState(0).uniform(-1, 1, (3, 6, 5, 3)).astype("float32")
+    weights = dense.kernel.numpy().reshape(6, 5, 4, 2)  # 기울기가 자리마다 다르다
+    heat = np.maximum(conv(images).numpy() @ weights.mean(axis=(0, 1))[:, 1], 0)
+    peak = heat.max(axis=(1, 2), keepdims=True)
+    assert (peak > 0).all()
+    np.testing.assert_allclose(grad_cam(model, conv, images, 1), heat / peak, atol=1e-5)
+
+
+def test_grad_cam_is_zero_where_the_score_does_not_depend_on_the_layer():
+    images = keras.Input((6, 5, 3))
+    aside = keras.layers.Conv2D(2, 3, name="aside")(images)
+    scores = keras.layers.Dense(2)(keras.layers.Flatten()(images))
+    both = keras.Model(images, keras.layers.Lambda(lambda pair: pair[0])([scores, aside]))
+    assert not np.any(grad_cam(both, "aside", np.ones((1, 6, 5, 3), "float32"), 0))
 
 
 def test_grad_cam_in_mixed_precision():

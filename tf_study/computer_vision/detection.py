@@ -35,7 +35,7 @@ def iou(boxes_a: tf.Tensor, boxes_b: tf.Tensor) -> tf.Tensor:
     union = _area(a) + _area(b) - intersection
     return tf.math.divide_no_nan(intersection, union)
 
-
+# %% ../../chapter05_computer_vision/04_object_detection_intro.ipynb #d1fe70bf
 def _as_boxes(boxes):
     boxes = tf.convert_to_tensor(boxes)
     if boxes.shape.rank is not None and (boxes.shape.rank < 2 or boxes.shape[-1] != 4):
@@ -75,7 +75,7 @@ def nms(boxes: tf.Tensor, scores: tf.Tensor, threshold: float = 0.5) -> tf.Tenso
     ordered = tf.gather(boxes, order)
     return tf.boolean_mask(order, _survivors(iou(ordered, ordered) > threshold))
 
-
+# %% ../../chapter05_computer_vision/04_object_detection_intro.ipynb #5bd0c156
 @tf.function(reduce_retracing=True)
 def _survivors(overlaps):                                  # (N, N), best first -> (N,) bool
     rank = tf.range(tf.shape(overlaps)[0])
@@ -148,12 +148,12 @@ def mean_average_precision(truths, detections, thresholds=COCO_THRESHOLDS) -> fl
         thresholds: IoU thresholds; the default is mAP@[.5:.95], `[0.5]` is mAP@.5.
 
     Raises:
-        ValueError: the two lists or the arrays of an image differ in length, or no image has
-            a truth.
+        ValueError: the two lists or the arrays of an image differ in length, boxes are not
+            (N, 4), or no image has a truth.
     """
     truths = [tuple(map(np.asarray, image)) for image in truths]
     detections = [tuple(map(np.asarray, image)) for image in detections]
-    _require_lengths(truths, detections)
+    _require_shapes(truths, detections)
     classes = np.unique(np.concatenate([labels for _, labels in truths]))
     precisions = []
     for c in classes:
@@ -174,8 +174,8 @@ def _of_class(truth, detection, c, most=100):
     found, true = (b.reshape(-1, 4).astype(float) for b in (d_boxes[order], t_boxes[t_labels == c]))
     return iou(found, true).numpy(), d_scores[order]
 
-
-def _require_lengths(truths, detections):
+# %% ../../chapter05_computer_vision/04_object_detection_intro.ipynb #3232e5d6
+def _require_shapes(truths, detections):
     if len(truths) != len(detections):
         raise ValueError(
             f"정답과 답은 같은 수의 그림이어야 한다. 받은 것: {len(truths)}, {len(detections)}"
@@ -185,6 +185,8 @@ def _require_lengths(truths, detections):
             if len({len(array) for array in image}) != 1:
                 lengths = [len(array) for array in image]
                 raise ValueError(f"그림 {i}의 배열은 길이가 같아야 한다. 받은 길이: {lengths}")
+            if len(image[0]) and image[0].shape[1:] != (4,):
+                raise ValueError(f"그림 {i}의 상자는 (N, 4)여야 한다. 받은 모양: {image[0].shape}")
     if not any(len(labels) for _, labels in truths):
         raise ValueError("정답이 하나 이상 있어야 한다. 받은 것: 0개")
 
@@ -215,6 +217,14 @@ def grad_cam(model: keras.Model, layer, images: tf.Tensor, classes) -> tf.Tensor
             f"images는 (B, H, W, C)여야 한다. 한 장이면 image[None]이다. 받은 모양: {images.shape}"
         )
     layer = model.get_layer(layer) if isinstance(layer, str) else layer
+    A, dA = _activation_and_gradient(model, layer, images, classes)        # (B, h, w, C)
+    alpha = tf.reduce_mean(dA, axis=(1, 2), keepdims=True)                 # (B, 1, 1, C)
+    heat = tf.nn.relu(tf.reduce_sum(alpha * A, axis=-1, keepdims=True))
+    heat = tf.image.resize(heat, tf.shape(images)[1:3])[..., 0]            # (B, H, W)
+    return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True))
+
+# %% ../../chapter05_computer_vision/04_object_detection_intro.ipynb #7ef12c7a
+def _activation_and_gradient(model, layer, images, classes):
     classes = tf.broadcast_to(tf.cast(classes, tf.int32), tf.shape(images)[:1])
     with tf.GradientTape() as tape, _recorded(layer, tape) as outputs:
         scores = model(images, training=False)                             # (B, K)
@@ -222,12 +232,8 @@ def grad_cam(model: keras.Model, layer, images: tf.Tensor, classes) -> tf.Tensor
     if not outputs or outputs[-1].shape.rank != 4:
         got = outputs[-1].shape if outputs else "모델이 이 레이어를 지나지 않는다"
         raise ValueError(f"{layer.name}의 출력은 (B, h, w, C)여야 한다. 받은 것: {got}")
-    A = tf.cast(outputs[-1], tf.float32)
-    alpha = tf.cast(tape.gradient(score, outputs[-1]), tf.float32)
-    alpha = tf.reduce_mean(alpha, axis=(1, 2), keepdims=True)              # (B, 1, 1, C)
-    heat = tf.nn.relu(tf.reduce_sum(alpha * A, axis=-1, keepdims=True))
-    heat = tf.image.resize(heat, tf.shape(images)[1:3])[..., 0]            # (B, H, W)
-    return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True))
+    gradient = tape.gradient(score, outputs[-1], unconnected_gradients="zero")
+    return tf.cast(outputs[-1], tf.float32), tf.cast(gradient, tf.float32)
 
 # %% ../../chapter05_computer_vision/04_object_detection_intro.ipynb #e282c662
 @contextlib.contextmanager
