@@ -1,0 +1,1 @@
+"""advanced_architectures 장의 노트북에서 내보낸 모듈."""
