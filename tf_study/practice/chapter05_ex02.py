@@ -64,7 +64,8 @@ def check_count_weights(count_weights, rng):
         model = _classifier(rng, dropout=True)
         for layer in model.layers[0].layers[: 2 * frozen]:
             layer.trainable = False
-        sizes = [[int(np.prod(v.shape)) for v in group] for group in (model.trainable_weights, model.non_trainable_weights)]
+        groups = model.trainable_weights, model.non_trainable_weights
+        sizes = [[int(np.prod(v.shape)) for v in group] for group in groups]
         expected = tuple(sum(group) for group in sizes)
         result = count_weights(model)
         expect_tuple(result, ("학습하는 수", "얼린 수"))
