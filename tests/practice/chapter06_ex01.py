@@ -102,7 +102,7 @@ WRONG = {
     ],
     "check_pad_reviews": [
         (lambda r, n: pad(r, n, front=False), "앞쪽을 남겼다"),
-        (lambda r, n: pad(r, n, right=False), "왼쪽을 채웠다"),
+        (lambda r, n: pad(r, n, right=False), "왼쪽에 패딩했다"),
         (lambda r, n: pad(r, n, front=False, right=False), "앞쪽을 남기고 왼쪽"),
         (lambda r, n: pad(r, n, dtype="int64"), "int32"),
         (lambda r, n: pad(r, n).T, "전치"),
@@ -110,7 +110,7 @@ WRONG = {
         (lambda r, n: np.array([[7, 8, 0], [2, 3, 4]], "int32"), "예시의 답"),
         (lambda r, n: np.zeros((len(r), n), "int32"), "모든 원소가 0"),
         (pad_in_place, "reviews: 값이 바뀌었다"),
-        (keras.utils.pad_sequences, "왼쪽을 채웠다"),
+        (keras.utils.pad_sequences, "왼쪽에 패딩했다"),
     ],
     "check_lstm_step": [
         (lambda *a: lstm(*a, order=(1, 0, 2, 3)), "i와 f의 차례"),

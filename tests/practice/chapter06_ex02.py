@@ -114,7 +114,7 @@ WRONG = {
     ],
     "check_encode": [
         (lambda *a: encode(*a, front=False), "뒤쪽을 남겼다"),
-        (lambda *a: encode(*a, right=False), "왼쪽을 채웠다"),
+        (lambda *a: encode(*a, right=False), "왼쪽에 패딩했다"),
         (lambda *a: encode(*a, unknown=0), "없는 토큰은 1이다"),
         (lambda *a: encode(*a, drop=True), "건너뛰었다"),
         (lambda *a: encode(*a, front=False, right=False), "뒤쪽을 남기고 왼쪽"),

@@ -84,8 +84,8 @@ def check_pad_reviews(pad_reviews, rng):
             expect_close(padded, table("front", "right"), causes={
                 EXAMPLE: [[7, 8, 0], [2, 3, 4]],
                 "앞쪽을 남겼다. 긴 리뷰는 뒤쪽을 남긴다.": table("back", "right"),
-                "왼쪽을 채웠다. 짧은 리뷰는 오른쪽을 채운다.": table("front", "left"),
-                "앞쪽을 남기고 왼쪽을 채웠다. 뒤쪽을 남기고 오른쪽을 채운다.": table("back", "left"),
+                "왼쪽에 패딩했다. 짧은 리뷰는 오른쪽에 패딩한다.": table("front", "left"),
+                "앞쪽을 남기고 왼쪽에 패딩했다. 뒤쪽을 남기고 오른쪽에 패딩한다.": table("back", "left"),
             })
             expect_dtype(padded, "int32")
     return "짧은 것, 긴 것, 길이가 꼭 맞는 것에서 맞고 입력을 바꾸지 않았다"
@@ -191,7 +191,7 @@ def check_last_outputs(last_outputs, rng):
     "5. 분류기",
     hints=(
         "`keras.Sequential`에 셋을 차례로 쌓는다. 길이가 정해지지 않은 입력은 (None,)이다.",
-        "채운 0을 무시하게 하는 것은 LSTM이 아니라 Embedding의 인수다. 6.3의 흔한 실수를 다시 본다.",
+        "패딩한 0을 무시하게 하는 것은 LSTM이 아니라 Embedding의 인수다. 6.3의 흔한 실수를 다시 본다.",
         "LSTM은 마지막 상태만 내면 되고, 마지막 Dense는 유닛이 하나에 활성화가 없다.",
     ),
 )
@@ -204,7 +204,7 @@ def check_build_classifier(build_classifier, rng):
             if not isinstance(model, keras.Model):
                 raise WrongAnswer("반환값: 모델이 아니다", "keras.Model", type(model).__name__)
             _expect_classifier(model, vocabulary, size, units, rng)
-    return "모양과 파라미터의 수가 맞고, 오른쪽을 채워도 출력이 같으며, 출력이 로짓이다"
+    return "모양과 파라미터의 수가 맞고, 오른쪽에 패딩해도 출력이 같으며, 출력이 로짓이다"
 
 
 def _expect_classifier(model, vocabulary, size, units, rng):
@@ -227,7 +227,7 @@ def _expect_classifier(model, vocabulary, size, units, rng):
     expect_shape(logits, (6, 1), "출력")
     if not np.allclose(logits, longer, atol=1e-4):
         raise WrongAnswer(
-            "오른쪽에 0을 채웠더니 출력이 달라졌다",
+            "오른쪽에 0을 패딩했더니 출력이 달라졌다",
             cause="Embedding이 마스크를 만들지 않는다. 번호 0을 패딩으로 여기게 하는 인수를 찾는다.",
         )
     if (logits >= 0).all() and (logits <= 1).all():

@@ -109,10 +109,10 @@ def check_encode(encode, rng):
             expect_close(ids, table(), causes={
                 EXAMPLE: [[2, 1, 0], [3, 2, 2]],
                 "뒤쪽을 남겼다. 긴 문장은 앞쪽을 남긴다.": table(front=False),
-                "왼쪽을 채웠다. 짧은 문장은 오른쪽을 채운다.": table(right=False),
+                "왼쪽에 패딩했다. 짧은 문장은 오른쪽에 패딩한다.": table(right=False),
                 "사전에 없는 토큰이 0이다. 0은 패딩이고 없는 토큰은 1이다.": table(unknown=0),
                 "사전에 없는 토큰을 건너뛰었다. 1로 적는다.": table(drop=True),
-                "뒤쪽을 남기고 왼쪽을 채웠다. 앞쪽을 남기고 오른쪽을 채운다.": table(front=False, right=False),
+                "뒤쪽을 남기고 왼쪽에 패딩했다. 앞쪽을 남기고 오른쪽에 패딩한다.": table(front=False, right=False),
             })
             expect_dtype(ids, "int32")
     return "긴 문장, 짧은 문장, 빈 문장, 모르는 토큰에서 맞다"
@@ -166,7 +166,7 @@ def check_build_bidirectional(build_bidirectional, rng):
             if not isinstance(model, keras.Model):
                 raise WrongAnswer("반환값: 모델이 아니다", "keras.Model", type(model).__name__)
             _expect_bidirectional(model, vocabulary, size, units, rng)
-    return "모양과 파라미터의 수가 맞고, 오른쪽을 채워도 출력이 같으며, 출력이 로짓이다"
+    return "모양과 파라미터의 수가 맞고, 오른쪽에 패딩해도 출력이 같으며, 출력이 로짓이다"
 
 
 def _expect_bidirectional(model, vocabulary, size, units, rng):
@@ -192,7 +192,7 @@ def _expect_bidirectional(model, vocabulary, size, units, rng):
     expect_shape(logits, (6, 1), "출력")
     if not np.allclose(logits, longer, atol=1e-4):
         raise WrongAnswer(
-            "오른쪽에 0을 채웠더니 출력이 달라졌다",
+            "오른쪽에 0을 패딩했더니 출력이 달라졌다",
             cause="Embedding이 마스크를 만들지 않는다. 번호 0을 패딩으로 여기게 하는 인수를 찾는다.",
         )
     if (logits >= 0).all() and (logits <= 1).all():
