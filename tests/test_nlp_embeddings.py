@@ -28,7 +28,10 @@ class TestCosine:
         np.testing.assert_allclose(cosine_similarity(a[:, None], b[None]), expected, atol=1e-12)
 
     def test_zero_vector_has_cosine_and_gradient_without_nan(self):
-        assert cosine_similarity([0.0, 0.0], [1.0, 2.0]).numpy() == 0.0
+        zero = tf.Variable([0.0, 0.0])
+        with tf.GradientTape() as tape:
+            cosine = cosine_similarity(zero, [1.0, 2.0])
+        assert cosine.numpy() == 0.0 and np.isfinite(tape.gradient(cosine, zero)).all()
 
     @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
     def test_half_precision_neither_overflows_nor_rounds(self, dtype):

@@ -17,7 +17,7 @@ def cosine_similarity(a, b) -> tf.Tensor:
     """Return the cosine of the angle between vectors along the last axis.
 
     Half precision is computed, and returned, in float32. The cosine with a vector of
-    zeros is 0.
+    zeros is 0, and its gradient is finite.
 
     Args:
         a, b: floats (..., D); the other axes broadcast.
@@ -35,12 +35,22 @@ def cosine_similarity(a, b) -> tf.Tensor:
         raise ValueError(f"두 벡터의 차원이 같아야 한다. 받은 모양: {a.shape}, {b.shape}")
     exact = tf.float64 if tf.float64 in (a.dtype, b.dtype) else tf.float32
     a, b = tf.cast(a, exact), tf.cast(b, exact)
-    lengths = tf.norm(a, axis=-1) * tf.norm(b, axis=-1)
-    return tf.math.divide_no_nan(tf.reduce_sum(a * b, axis=-1), lengths)
+    return tf.reduce_sum(_unit(a) * _unit(b), axis=-1)
+
+
+def _unit(a: tf.Tensor) -> tf.Tensor:
+    squared = tf.reduce_sum(a * a, axis=-1, keepdims=True)
+    # 0벡터에서 0으로 나누면 기울기가 NaN이 된다
+    safe = tf.where(squared > 0, squared, tf.ones_like(squared))
+    return a * tf.math.rsqrt(safe)
 
 # %% ../../chapter06_nlp/02_word_embeddings.ipynb #decf3f8e
 def nearest(
-    query, matrix, vocabulary: Sequence[str], count: int = 5, exclude: Collection[str] = ()
+    query,
+    matrix,
+    vocabulary: Sequence[str],
+    count: int = 5,
+    exclude: Collection[str] = (),
 ) -> list[tuple[str, float]]:
     """Return the words whose vectors have the largest cosine with `query`, best first.
 
@@ -59,9 +69,11 @@ def nearest(
     """
     shape = np.shape(matrix)
     if len(shape) != 2 or shape[0] != len(vocabulary):
-        raise ValueError(f"행렬은 단어 {len(vocabulary)}개의 (V, D)여야 한다. 받은 모양: {shape}")
+        size = len(vocabulary)
+        raise ValueError(f"행렬은 단어 {size}개의 (V, D)여야 한다. 받은 모양: {shape}")
     if np.ndim(query) != 1:
-        raise ValueError(f"query는 벡터 하나 (D,)여야 한다. 받은 모양: {np.shape(query)}")
+        shape = np.shape(query)
+        raise ValueError(f"query는 벡터 하나 (D,)여야 한다. 받은 모양: {shape}")
     cosines = cosine_similarity(query, matrix).numpy()             # (V,)
     ranked = np.argsort(-cosines, kind="stable")
     kept = [i for i in ranked if vocabulary[i] not in exclude][:count]
@@ -73,21 +85,22 @@ def load_vectors(
 ) -> tuple[np.ndarray, list[str]]:
     """Read the vectors of some words from a text file of GloVe or FastText (.vec).
 
-    A line is a word and its D numbers with single spaces between; words hold no spaces. A
-    first line of two integers is FastText's header (number of words, D). Only the words of
-    the vocabulary stay in memory. Of a word that the file has twice the first is taken.
+    A line is a word and its D numbers with single spaces between; words hold no spaces.
+    A first line of two integers is FastText's header (number of words, D). Only words of
+    the vocabulary stay in memory. Of a word that comes twice the first is taken.
 
     Args:
         path: text file, UTF-8.
         vocabulary: V words; '' and '[UNK]' are looked up like any other.
 
     Returns:
-        The matrix float32 (V, D), row i the vector of `vocabulary[i]`, zeros where the file
-        has none, and the words that are missing, in the order of the vocabulary.
+        The matrix float32 (V, D), row i the vector of `vocabulary[i]`, zeros where the
+        file has none, and the missing words, in the order of the vocabulary.
 
     Raises:
-        ValueError: the file is empty, a line has another number of values than the first,
-            a value of a wanted word is no finite number, or the header's count is wrong.
+        ValueError: the file is empty, a line has another number of values than the
+            first, a value of a wanted word is no finite number, or the header's count
+            is wrong.
 
     Source: Pennington et al. 2014; Bojanowski et al. 2016.
     """
@@ -108,7 +121,8 @@ def _read_rows(path: Path, wanted: set[str]) -> tuple[dict[str, np.ndarray], int
     with path.open(encoding="utf-8", newline="\n") as file:
         for number, line in enumerate(file, start=1):
             word, *values = line.rstrip("\r\n ").split(" ")
-            if number == 1 and len(values) == 1 and word.isdigit() and values[0].isdigit():
+            header = number == 1 and len(values) == 1
+            if header and word.isdigit() and values[0].isdigit():
                 promised, dimension = int(word), int(values[0])
                 continue
             dimension = dimension or len(values)
@@ -123,7 +137,8 @@ def _read_rows(path: Path, wanted: set[str]) -> tuple[dict[str, np.ndarray], int
                 rows[word] = _numbers(values, path.name, number)
     if promised not in (None, lines):
         raise ValueError(
-            f"{path.name}의 첫 줄은 {promised}단어라고 하는데 {lines}단어가 있다. 받다 만 파일인지 본다."
+            f"{path.name}의 첫 줄은 {promised}단어라고 하는데 {lines}단어가 있다. "
+            "받다 만 파일인지 본다."
         )
     return rows, dimension
 
@@ -134,5 +149,6 @@ def _numbers(values: list[str], name: str, number: int) -> np.ndarray:
     except ValueError:
         row = np.array([np.nan])
     if not np.isfinite(row).all():
-        raise ValueError(f"{name}의 {number}번째 줄: 유한한 수여야 한다. 받은 값: {' '.join(values)[:60]}")
+        received = " ".join(values)[:60]
+        raise ValueError(f"{name}의 {number}번째 줄: 유한한 수여야 한다. 받은 값: {received}")
     return row
