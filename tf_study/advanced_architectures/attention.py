@@ -37,8 +37,8 @@ def scaled_dot_product_attention(q, k, v, mask=None):
             or 1; True where a query may look. `causal_mask`, `padding_mask` make them.
 
     Returns:
-        output (..., T, d_v) and weights (..., T, S) in the dtype of v. The softmax over S
-        is in float32. A query that may look nowhere has weights 0 and output 0.
+        output (..., T, d_v) and weights (..., T, S) in the dtype of v. The softmax over
+        S is in float32. A query that may look nowhere has weights 0 and output 0.
 
     Raises:
         ValueError: q and k differ in d, k and v in S, or the mask is not as above.
@@ -61,7 +61,7 @@ def scaled_dot_product_attention(q, k, v, mask=None):
 
 # %% ../../chapter07_advanced_architectures/01_attention_mechanism.ipynb #312d5ef6
 def split_heads(x, num_heads):
-    """Fold (..., T, h * d) into h heads (..., h, T, d); `num_heads` h divides the width."""
+    """Fold (..., T, h * d) into `num_heads` h heads (..., h, T, d)."""
     *outer, T, width = ops.shape(x)
     x = ops.reshape(x, (*outer, T, num_heads, width // num_heads))
     return ops.swapaxes(x, -2, -3)
@@ -77,12 +77,12 @@ def merge_heads(x):
 class MultiHeadAttention(keras.layers.Layer):
     """Multi-head attention: Concat(head_1, ..., head_h) W^O.
 
-    Called with `query` (B, T, D), `value` (B, S, D_v), from which the keys come too, and a
-    `mask` as of `scaled_dot_product_attention`, it returns the output (B, T, D) and the
-    weights (B, h, T, S). `num_heads` h >= 1; `key_dim` d >= 1 is the size of one head.
-    `W_Q`, `W_K`, `W_V` and `W_O` are Dense layers with biases; their kernels hold the heads
-    side by side, (D, h * d). Masks that Keras attaches to tensors are not used. ValueError:
-    `num_heads` or `key_dim` < 1, an input without three axes, or a mask that does not fit.
+    Called with `query` (B, T, D), `value` (B, S, D_v), whence the keys too, and a `mask`
+    as of `scaled_dot_product_attention`, it returns the output (B, T, D) and the weights
+    (B, h, T, S). `num_heads` h and `key_dim` d, the size of one head, are >= 1. `W_Q`,
+    `W_K`, `W_V` and `W_O` are Dense layers; a kernel (D, h * d) holds heads side by side.
+    Keras's implicit masks are not used. ValueError: a size < 1, an input without three
+    axes, or a mask that does not fit.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), section 3.2.2, with biases added.
     """
@@ -90,8 +90,7 @@ class MultiHeadAttention(keras.layers.Layer):
     def __init__(self, num_heads, key_dim, **kwargs):
         super().__init__(**kwargs)
         if num_heads < 1 or key_dim < 1:
-            raise ValueError("num_heads와 key_dim은 1 이상이어야 한다. "
-                             f"받은 값: {num_heads}, {key_dim}")
+            raise ValueError(f"num_heads와 key_dim은 1 이상이어야 한다: {num_heads}, {key_dim}")
         self.num_heads, self.key_dim = num_heads, key_dim
 
     def build(self, query_shape, value_shape):
@@ -116,11 +115,12 @@ class MultiHeadAttention(keras.layers.Layer):
         return self.W_O(merge_heads(heads)), weights
 
     def get_config(self):
-        return super().get_config() | {"num_heads": self.num_heads, "key_dim": self.key_dim}
+        own = {"num_heads": self.num_heads, "key_dim": self.key_dim}
+        return super().get_config() | own
 
 # %% ../../chapter07_advanced_architectures/01_attention_mechanism.ipynb #6080554d
 def causal_mask(t, s=None):
-    """Let query i of the last `t` of `s` positions see the keys j <= i + s - t: bool (t, s).
+    """Let query i of the last `t` of `s` tokens see keys j <= i + s - t: bool (t, s).
 
     `s` is `t` by default. ValueError: not 1 <= t <= s.
     """
@@ -131,7 +131,7 @@ def causal_mask(t, s=None):
 
 
 def padding_mask(tokens, pad=0):
-    """Let every query see the keys whose token is not `pad`: (B, S) to bool (B, 1, 1, S)."""
+    """Let every query see the tokens other than `pad`: (B, S) to bool (B, 1, 1, S)."""
     if len(tokens.shape) != 2:
         raise ValueError(f"tokens는 (B, S)여야 한다. 받은 모양: {tuple(tokens.shape)}")
     return ops.not_equal(tokens, pad)[:, None, None]
