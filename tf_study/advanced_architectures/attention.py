@@ -77,10 +77,10 @@ def merge_heads(x):
 class MultiHeadAttention(keras.layers.Layer):
     """Multi-head attention: Concat(head_1, ..., head_h) W^O.
 
-    Called with `query` (B, T, D), `value` (B, S, D_v), whence the keys too, and a `mask`
-    as of `scaled_dot_product_attention`, it returns the output (B, T, D) and the weights
+    Called with `query` (B, T, D), `value` (B, S, D_v), whence the keys too, and a mask
+    as of `scaled_dot_product_attention`, it returns the output (B, T, D) and weights
     (B, h, T, S). `num_heads` h and `key_dim` d, the size of one head, are >= 1. `W_Q`,
-    `W_K`, `W_V` and `W_O` are Dense layers; a kernel (D, h * d) holds heads side by side.
+    `W_K`, `W_V`, `W_O` are Dense layers; a kernel (D, h * d) holds heads side by side.
     Keras's implicit masks are not used. ValueError: a size < 1, an input without three
     axes, or a mask that does not fit.
 
