@@ -1,4 +1,4 @@
-"""5.2에서 내보낸 작은 잔차 골격."""
+"""5.2에서 내보낸 작은 잔차 백본."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ WRONG = {
         (lambda backbone, prefix: unfreeze(backbone, prefix, only=True), "시작하는 레이어만 풀었다"),
         (lambda backbone, prefix: unfreeze(backbone, prefix, strictly=True), "그 레이어부터 푼다"),
         (lambda backbone, prefix: unfreeze(backbone, prefix, below=True), "아래를 풀고 위를"),
-        (lambda backbone, prefix: unfreeze(backbone, prefix, whole=False), "먼저 골격을 푼다"),
+        (lambda backbone, prefix: unfreeze(backbone, prefix, whole=False), "먼저 백본을 푼다"),
         (everything, "아무것도 얼리지 않았다"),
         (lambda backbone, prefix: None, "trainable이 False다"),
         (unfreeze_and_reset, "가중치가 바뀌었다"),
@@ -180,7 +180,7 @@ WRONG = {
     ],
     "check_two_stage_fit": [
         (lambda *a: two_stages(*a, again=False), "다시 컴파일하지 않아"),
-        (lambda *a: two_stages(*a, stages=(frozen, frozen)), "원인: 둘째 단계에서도 골격이 얼어 있다"),
+        (lambda *a: two_stages(*a, stages=(frozen, frozen)), "원인: 둘째 단계에서도 백본이 얼어 있다"),
         (lambda *a: two_stages(*a, stages=(unfreeze, unfreeze)), "첫 단계부터 위쪽을"),
         (lambda *a: two_stages(*a, stages=(frozen, everything)), "배치 정규화까지 풀었다"),
         (lambda *a: two_stages(*a, stages=(frozen, convolutions)), "모두 풀었다"),

@@ -22,9 +22,9 @@ EXAMPLE = "예시의 답을 그대로 돌려주었다. 답은 입력으로 계�
 
 
 @exercise.task(
-    "1. 골격에 넣을 그림",
+    "1. 백본에 넣을 그림",
     hints=(
-        "두 가지만 한다: 크기 바꾸기와 float32로 만들기. 값의 범위는 골격이 맞춘다.",
+        "두 가지만 한다: 크기 바꾸기와 float32로 만들기. 값의 범위는 백본이 맞춘다.",
         "`tf.image.resize`는 쌍선형 보간이 기본이고, uint8을 받아도 float32를 돌려준다.",
         "`tf.image.resize`의 둘째 인수는 높이와 너비의 쌍이다. 결과를 나누거나 반올림하지 않는다.",
     ),
@@ -39,8 +39,8 @@ def check_prepare(prepare, rng):
             result = prepare(images, size)
             expect_tensor(result)
             expect_close(result, expected, rtol=1e-4, atol=1e-2, causes={
-                "255로 나누었다. 이 골격은 0–255를 받아 안에서 바꾼다.": expected / 255,
-                "-1과 1 사이로 바꾸었다. 이 골격은 0–255를 받아 안에서 바꾼다.": expected / 127.5 - 1,
+                "255로 나누었다. 이 백본은 0–255를 받아 안에서 바꾼다.": expected / 255,
+                "-1과 1 사이로 바꾸었다. 이 백본은 0–255를 받아 안에서 바꾼다.": expected / 127.5 - 1,
                 "쌍선형이 아니라 가장 가까운 픽셀로 크기를 바꾸었다.": tf.image.resize(images, (size, size), "nearest"),
                 "반올림했다. 보간한 값의 소수점 아래를 남긴다.": np.round(expected),
                 "소수점 아래를 버렸다. uint8로 되돌리지 않는다.": np.floor(expected),
@@ -85,7 +85,7 @@ def check_count_weights(count_weights, rng):
 @exercise.task(
     "3. 위쪽만 풀기",
     hints=(
-        "골격 전체를 먼저 풀어 놓고, 앞에서부터 레이어를 보며 얼릴 것을 얼린다.",
+        "백본 전체를 먼저 풀어 놓고, 앞에서부터 레이어를 보며 얼릴 것을 얼린다.",
         "이름이 prefix로 시작하는 첫 레이어를 만나면 그때부터는 연다. 그 뒤에 이름이 다른 레이어가 와도 열려 있다.",
         "열렸더라도 `keras.layers.BatchNormalization`이면 얼린다. `isinstance`로 가린다.",
     ),
@@ -99,10 +99,10 @@ def check_unfreeze_from(unfreeze_from, rng):
         before = backbone.get_weights()
         unfreeze_from(backbone, prefix)
         if not all(map(np.array_equal, before, backbone.get_weights())):
-            raise WrongAnswer("골격의 가중치가 바뀌었다", cause="`trainable`만 바꾸고 값은 그대로 둔다.")
+            raise WrongAnswer("백본의 가중치가 바뀌었다", cause="`trainable`만 바꾸고 값은 그대로 둔다.")
         if not backbone.trainable:
-            cause = "골격 자신이 얼어 있으면 안의 레이어를 풀어도 학습하지 않는다. 먼저 골격을 푼다."
-            raise WrongAnswer("골격의 trainable이 False다", "True", "False", cause)
+            cause = "백본 자신이 얼어 있으면 안의 레이어를 풀어도 학습하지 않는다. 먼저 백본을 푼다."
+            raise WrongAnswer("백본의 trainable이 False다", "True", "False", cause)
         names = [layer.name for layer in backbone.layers]
         first = next(i for i, name in enumerate(names) if name.startswith(prefix))
         norms = [isinstance(layer, keras.layers.BatchNormalization) for layer in backbone.layers]
@@ -131,11 +131,11 @@ def check_unfreeze_from(unfreeze_from, rng):
 
 
 @exercise.task(
-    "4. 얼린 골격에 머리 얹기",
+    "4. 얼린 백본에 머리 얹기",
     hints=(
-        "차례대로 네 가지다: 골격을 얼리고, 입력을 골격에 넣고, 자리를 평균하고, 점수를 낸다.",
+        "차례대로 네 가지다: 백본을 얼리고, 입력을 백본에 넣고, 자리를 평균하고, 점수를 낸다.",
         "`keras.Input(backbone.input_shape[1:])`에서 시작한다. 평균은 `GlobalAveragePooling2D`, 점수는 활성화가 없는 `Dense`이다.",
-        "드롭아웃은 평균과 점수 사이에 둔다. 골격은 복사하지 않고 그대로 부르며, 부르기 전에 `trainable`을 끈다.",
+        "드롭아웃은 평균과 점수 사이에 둔다. 백본은 복사하지 않고 그대로 부르며, 부르기 전에 `trainable`을 끈다.",
     ),
 )
 def check_attach_head(attach_head, rng):
@@ -151,13 +151,13 @@ def check_attach_head(attach_head, rng):
         scores = model(images, training=False)
         expect_shape(scores, (4, classes), "점수")
         if backbone.trainable_weights:
-            cause = "골격의 `trainable`을 끄지 않았다."
-            raise WrongAnswer("골격이 얼지 않았다", "학습하는 골격의 변수 0개", f"{len(backbone.trainable_weights)}개", cause)
+            cause = "백본의 `trainable`을 끄지 않았다."
+            raise WrongAnswer("백본이 얼지 않았다", "학습하는 백본의 변수 0개", f"{len(backbone.trainable_weights)}개", cause)
         shapes = [tuple(v.shape) for v in model.trainable_weights]
         expected_shapes = [(12, classes), (classes,)]
         if shapes != expected_shapes:
             cause = "자리를 평균하지 않고 폈다." if shapes and shapes[0] == (48, classes) else "머리는 Dense 하나다."
-            cause = "골격 전체를 얼리면서 머리까지 얼렸다." if not shapes else cause
+            cause = "백본 전체를 얼리면서 머리까지 얼렸다." if not shapes else cause
             raise WrongAnswer("학습하는 가중치의 모양이 다르다", str(expected_shapes), str(shapes), cause)
         kernel, bias = rng.normal(size=(12, classes)), rng.normal(size=classes)
         model.trainable_weights[0].assign(kernel)
@@ -172,10 +172,10 @@ def check_attach_head(attach_head, rng):
         })
         noisy = np.asarray(model(images, training=True))
         if not all(map(np.array_equal, before, backbone.get_weights())):
-            raise WrongAnswer("골격의 가중치가 바뀌었다", cause="골격을 얼리지 않은 채 training=True로 불렀거나 값을 바꾸었다.")
+            raise WrongAnswer("백본의 가중치가 바뀌었다", cause="백본을 얼리지 않은 채 training=True로 불렀거나 값을 바꾸었다.")
         if np.allclose(noisy, expected, rtol=1e-3, atol=1e-3):
             raise WrongAnswer("훈련 모드와 추론 모드의 점수가 같다", cause="드롭아웃이 없거나 비율이 0이다.")
-    return "점수가 정의대로이고, 훈련 모드로 불러도 골격의 이동 통계가 그대로다"
+    return "점수가 정의대로이고, 훈련 모드로 불러도 백본의 이동 통계가 그대로다"
 
 
 @exercise.task(
@@ -183,7 +183,7 @@ def check_attach_head(attach_head, rng):
     hints=(
         "단계마다 같은 세 줄이다: 무엇이 학습하는지 정하고, 컴파일하고, `fit`한다.",
         "`trainable`을 바꾼 뒤에는 컴파일을 다시 해야 한다. 옵티마이저도 새것에 그 단계의 학습률을 준다.",
-        "첫 단계는 골격의 `trainable`을 끄고, 둘째 단계는 과제 3의 함수를 부른다. 두 `history`의 'loss'를 이어 붙인다.",
+        "첫 단계는 백본의 `trainable`을 끄고, 둘째 단계는 과제 3의 함수를 부른다. 두 `history`의 'loss'를 이어 붙인다.",
     ),
 )
 def check_two_stage_fit(two_stage_fit, rng):
@@ -207,17 +207,17 @@ def check_two_stage_fit(two_stage_fit, rng):
         expect_close(losses, fair, "손실", **close)
     except WrongAnswer:
         expect_close(losses, fair, "손실", **close, causes={
-            "`trainable`을 바꾸고 다시 컴파일하지 않아 둘째 단계에서도 골격이 얼어 있다.": trial((None, fast, 5)),
-            "둘째 단계에서도 골격이 얼어 있다.": trial((None, fast, 2), (None, slow, 3)),
-            "첫 단계에서 골격을 얼리지 않았다.": trial(("all", fast, 2), ("block3", slow, 3)),
+            "`trainable`을 바꾸고 다시 컴파일하지 않아 둘째 단계에서도 백본이 얼어 있다.": trial((None, fast, 5)),
+            "둘째 단계에서도 백본이 얼어 있다.": trial((None, fast, 2), (None, slow, 3)),
+            "첫 단계에서 백본을 얼리지 않았다.": trial(("all", fast, 2), ("block3", slow, 3)),
             "첫 단계부터 위쪽을 풀었다.": trial(("block3", fast, 2), ("block3", slow, 3)),
-            "둘째 단계에서 골격을 모두 풀었다. prefix부터 푼다.": trial((None, fast, 2), ("block1", slow, 3)),
+            "둘째 단계에서 백본을 모두 풀었다. prefix부터 푼다.": trial((None, fast, 2), ("block1", slow, 3)),
             "둘째 단계에서 배치 정규화까지 풀었다.": trial((None, fast, 2), ("all", slow, 3)),
             "두 학습률의 순서가 바뀌었다.": trial((None, slow, 2), ("block3", fast, 3)),
             "두 단계에 첫 학습률을 썼다.": trial((None, fast, 2), ("block3", fast, 3)),
             "`fit`이 데이터를 섞었거나 배치 크기, 손실, 옵티마이저 가운데 다른 것이 있다.": losses,
         })  # fmt: skip
-    return "두 단계의 손실이 얼린 골격, 푼 위쪽에서 차례로 학습한 것과 같다"
+    return "두 단계의 손실이 얼린 백본, 푼 위쪽에서 차례로 학습한 것과 같다"
 
 
 def _backbone(rng):
