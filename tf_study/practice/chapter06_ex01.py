@@ -47,7 +47,7 @@ def check_decode_review(decode_review, rng):
                 EXAMPLE: "film <?> the",
                 "번호를 그대로 순위로 썼다. 번호는 순위에 3을 더한 것이다.": text(offset=0),
                 "3이 아니라 2를 뺐다.": text(offset=2),
-                "사전에 없는 단어(번호 2)을 건너뛰었다. <?>를 적는다.": text(unknown=""),
+                "사전에 없는 단어(번호 2)를 건너뛰었다. <?>를 적는다.": text(unknown=""),
                 "시작(번호 1)을 <?>로 적었다. 적지 않는다.": text(start="<?>"),
                 "패딩(번호 0)을 <?>로 적었다. 적지 않는다.": text(pad="<?>"),
                 "시작과 패딩을 <?>로 적었다. 적지 않는다.": text(start="<?>", pad="<?>"),
@@ -208,18 +208,25 @@ def check_build_classifier(build_classifier, rng):
 
 
 def _expect_classifier(model, vocabulary, size, units, rng):
+    expected = vocabulary * size + 4 * units * (size + units + 1) + units + 1
+    expect_text_classifier(model, vocabulary, rng, expected, {
+        vocabulary * size + size * units + units * units + units + units + 1: "LSTM이 아니라 SimpleRNN이다.",
+        vocabulary * size + 3 * units * (size + units + 2) + units + 1: "LSTM이 아니라 GRU이다.",
+        expected + size: "Embedding의 크기가 V + 1이다. 번호는 0부터 V - 1까지다.",
+        expected + units + 1: "출력이 둘이다. 로짓 하나면 된다.",
+    })
+
+
+def expect_text_classifier(model, vocabulary, rng, parameters, causes):
+    """Expect a built model (B, T) -> (B, 1) of logits with that many parameters, that ignores zeros at the end.
+
+    `causes` maps a wrong number of parameters to its cause.
+    """
     if not model.built:
         raise WrongAnswer("모델에 가중치가 없다", cause="`keras.Input`으로 입력의 모양을 알려 준다.")
-    expected = vocabulary * size + 4 * units * (size + units + 1) + units + 1
-    if model.count_params() != expected:
-        extra = {
-            vocabulary * size + size * units + units * units + units + units + 1: "LSTM이 아니라 SimpleRNN이다.",
-            vocabulary * size + 3 * units * (size + units + 2) + units + 1: "LSTM이 아니라 GRU이다.",
-            expected + size: "Embedding의 크기가 V + 1이다. 번호는 0부터 V - 1까지다.",
-            expected + units + 1: "출력이 둘이다. 로짓 하나면 된다.",
-        }
-        cause = extra.get(model.count_params(), "embedding_size와 units가 제자리에 있는지 본다.")
-        raise WrongAnswer("파라미터의 수가 다르다", f"{expected}개", f"{model.count_params()}개", cause)
+    if model.count_params() != parameters:
+        cause = causes.get(model.count_params(), "embedding_size와 units가 제자리에 있는지 본다.")
+        raise WrongAnswer("파라미터의 수가 다르다", f"{parameters}개", f"{model.count_params()}개", cause)
     model.set_weights([rng.normal(size=w.shape) * 2 for w in model.get_weights()])
     ids = rng.integers(1, vocabulary, (6, 5))
     padded = np.concatenate([ids, np.zeros((6, 4), int)], axis=1)

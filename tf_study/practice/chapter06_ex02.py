@@ -12,9 +12,9 @@ from tf_study.course.check import (
     expect_close,
     expect_dtype,
     expect_equal,
-    expect_shape,
     given,
 )
+from tf_study.practice.chapter06_ex01 import expect_text_classifier
 
 exercise = Exercise("chapter06_nlp/ex02_korean_text_classification", title="한국어 리뷰의 형태소와 분류")
 
@@ -170,34 +170,16 @@ def check_build_bidirectional(build_bidirectional, rng):
 
 
 def _expect_bidirectional(model, vocabulary, size, units, rng):
-    if not model.built:
-        raise WrongAnswer("모델에 가중치가 없다", cause="`keras.Input`으로 입력의 모양을 알려 준다.")
     embedding, gru = vocabulary * size, 3 * units * (size + units + 2)
     expected = embedding + 2 * gru + 2 * units + 1
-    if model.count_params() != expected:
-        extra = {
-            embedding + gru + units + 1: "한 방향뿐이다. GRU를 양방향으로 감싼다.",
-            embedding + 2 * gru + units + 1: "두 방향을 더하거나 평균 냈다. 이어 붙인다.",
-            embedding + 8 * units * (size + units + 1) + 2 * units + 1: "GRU가 아니라 LSTM이다.",
-            expected + size: "Embedding의 크기가 V + 1이다. 번호는 0부터 V - 1까지다.",
-            expected + 2 * size: "V에 2를 더했다. V에는 패딩과 모르는 토큰이 이미 들어 있다.",
-            expected + 2 * units + 1: "출력이 둘이다. 로짓 하나면 된다.",
-        }
-        cause = extra.get(model.count_params(), "embedding_size와 units가 제자리에 있는지 본다.")
-        raise WrongAnswer("파라미터의 수가 다르다", f"{expected}개", f"{model.count_params()}개", cause)
-    model.set_weights([rng.normal(size=w.shape) * 2 for w in model.get_weights()])
-    ids = rng.integers(1, vocabulary, (6, 5))
-    padded = np.concatenate([ids, np.zeros((6, 4), int)], axis=1)
-    logits, longer = np.asarray(model(ids)), np.asarray(model(padded))
-    expect_shape(logits, (6, 1), "출력")
-    if not np.allclose(logits, longer, atol=1e-4):
-        raise WrongAnswer(
-            "오른쪽에 0을 패딩했더니 출력이 달라졌다",
-            cause="Embedding이 마스크를 만들지 않는다. 번호 0을 패딩으로 여기게 하는 인수를 찾는다.",
-        )
-    if (logits >= 0).all() and (logits <= 1).all():
-        cause = "마지막 레이어의 시그모이드를 뺀다. 손실이 from_logits=True로 받는다."
-        raise WrongAnswer("출력이 모두 0과 1 사이다", "로짓(음수도 1보다 큰 수도 된다)", "확률", cause)
+    expect_text_classifier(model, vocabulary, rng, expected, {
+        embedding + gru + units + 1: "한 방향뿐이다. GRU를 양방향으로 감싼다.",
+        embedding + 2 * gru + units + 1: "두 방향을 더하거나 평균 냈다. 이어 붙인다.",
+        embedding + 8 * units * (size + units + 1) + 2 * units + 1: "GRU가 아니라 LSTM이다.",
+        expected + size: "Embedding의 크기가 V + 1이다. 번호는 0부터 V - 1까지다.",
+        expected + 2 * size: "V에 2를 더했다. V에는 패딩과 모르는 토큰이 이미 들어 있다.",
+        expected + 2 * units + 1: "출력이 둘이다. 로짓 하나면 된다.",
+    })
 
 
 @exercise.task(
