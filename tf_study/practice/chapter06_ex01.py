@@ -196,13 +196,9 @@ def check_last_outputs(last_outputs, rng):
     ),
 )
 def check_build_classifier(build_classifier, rng):
-    import keras
-
     for vocabulary, size, units in ((30, 6, 4), (12, 3, 7)):
         model = build_classifier(vocabulary, size, units)
         with given(vocabulary_size=vocabulary, embedding_size=size, units=units):
-            if not isinstance(model, keras.Model):
-                raise WrongAnswer("반환값: 모델이 아니다", "keras.Model", type(model).__name__)
             _expect_classifier(model, vocabulary, size, units, rng)
     return "모양과 파라미터의 수가 맞고, 오른쪽에 패딩해도 출력이 같으며, 출력이 로짓이다"
 
@@ -218,10 +214,14 @@ def _expect_classifier(model, vocabulary, size, units, rng):
 
 
 def expect_text_classifier(model, vocabulary, rng, parameters, causes):
-    """Expect a built model (B, T) -> (B, 1) of logits with that many parameters, that ignores zeros at the end.
+    """Expect a built Keras model (B, T) -> (B, 1) of logits with that many parameters, that ignores zeros at the end.
 
     `causes` maps a wrong number of parameters to its cause.
     """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise WrongAnswer("반환값: 모델이 아니다", "keras.Model", type(model).__name__)
     if not model.built:
         raise WrongAnswer("모델에 가중치가 없다", cause="`keras.Input`으로 입력의 모양을 알려 준다.")
     if model.count_params() != parameters:

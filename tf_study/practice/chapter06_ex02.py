@@ -158,13 +158,9 @@ def check_oov_rate(oov_rate, rng):
     ),
 )
 def check_build_bidirectional(build_bidirectional, rng):
-    import keras
-
     for vocabulary, size, units in ((30, 5, 4), (12, 3, 7)):
         model = build_bidirectional(vocabulary, size, units)
         with given(vocabulary_size=vocabulary, embedding_size=size, units=units):
-            if not isinstance(model, keras.Model):
-                raise WrongAnswer("반환값: 모델이 아니다", "keras.Model", type(model).__name__)
             _expect_bidirectional(model, vocabulary, size, units, rng)
     return "모양과 파라미터의 수가 맞고, 오른쪽에 패딩해도 출력이 같으며, 출력이 로짓이다"
 
