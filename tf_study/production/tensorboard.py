@@ -92,8 +92,8 @@ def _self_times(spans: list[tuple[int, int]]) -> list[int]:
         open_spans.append(i)
     return remaining
 
-
-_OPERATION = re.compile(r"[^:]+:(\w+)")                    # 이름:종류
+# %% ../../chapter08_production/02_tensorboard.ipynb #9c111b1c
+_OPERATION = re.compile(r"[^:]+:(\w+)")
 
 
 def top_operations(trace_folder: Path | str, n: int = 10) -> list[Operation]:
