@@ -24,8 +24,8 @@ def read_scalars(
         {run: {tag: (steps, values)}}. A run is a folder with event files, named by its
         path below `logdir` ("." for `logdir` itself). steps (S,) int64 and values (S,)
         float32 are in the order of writing, one folder's files in the order of their
-        names; nothing is sorted, merged or left out. Of a file that was cut while it was
-        written the intact part is read.
+        names; nothing is sorted, merged or left out. Of a file that ends in the middle
+        of a record the records before it are read.
 
     Raises:
         FileNotFoundError: no event file is there.
@@ -110,18 +110,16 @@ def top_operations(trace_folder: Path | str, n: int = 10) -> list[Operation]:
 
     Source: equation (8) of the notebook.
     """
-    rows = {}
+    times = {}                                             # 종류: [(합, 자체), ...]
     for plane in read_trace(trace_folder).planes:
-        types = {
-            key: match[1] for key, event in plane.event_metadata.items()
-            if plane.name.startswith("/host") and (match := _OPERATION.fullmatch(event.name))
-        }
+        if not plane.name.startswith("/host"):
+            continue
+        found = {i: _OPERATION.fullmatch(m.name) for i, m in plane.event_metadata.items()}
         for line in plane.lines:
-            events = [event for event in line.events if event.metadata_id in types]
+            events = [event for event in line.events if found[event.metadata_id]]
             spans = [(event.offset_ps, event.duration_ps) for event in events]
-            for event, (_, total), own in zip(events, spans, _self_times(spans)):
-                rows.setdefault(types[event.metadata_id], []).append((total / 1e9, own / 1e9))
-    operations = [
-        Operation(kind, len(times), *map(sum, zip(*times))) for kind, times in rows.items()
-    ]
+            for event, span, own in zip(events, spans, _self_times(spans)):
+                kind = found[event.metadata_id][1]
+                times.setdefault(kind, []).append((span[1] / 1e9, own / 1e9))
+    operations = [Operation(k, len(v), *map(sum, zip(*v))) for k, v in times.items()]
     return sorted(operations, key=lambda operation: -operation.self_ms)[:n]
