@@ -49,7 +49,7 @@ def scale_and_zero_point(low, high, bits=8, symmetric=False):
     zero_point = 0.0 * scale if symmetric else np.round(q_min - low / scale)
     return scale, zero_point.astype("int32")
 
-
+# %% ../../chapter08_production/03_tensorflow_lite.ipynb #1b555770
 def quantize(x, scale, zero_point, bits=8):
     """Write real numbers as integers: clip(round(x / scale) + zero_point).
 
@@ -70,6 +70,16 @@ def dequantize(q, scale, zero_point):
     return (scale * (np.asarray(q, "int32") - zero_point)).astype("float32")     # 식 (2)
 
 # %% ../../chapter08_production/03_tensorflow_lite.ipynb #0ea2fef4
+def _samples(representative, input_shape):
+    expected = ("N", *input_shape[1:])
+    if representative is None:
+        raise ValueError(f"int8에는 대표 데이터 {expected}가 있어야 한다. 받은 것: 없음")
+    samples = np.asarray(representative, "float32")
+    if len(samples) == 0 or samples.shape[1:] != tuple(input_shape[1:]):
+        raise ValueError(f"대표 데이터는 {expected}, N >= 1이어야 한다. 받은 모양: {samples.shape}")
+    return samples
+
+# %% ../../chapter08_production/03_tensorflow_lite.ipynb #d120cc58
 MODES = ("float32", "dynamic", "float16", "int8")
 
 
@@ -107,17 +117,15 @@ def convert(model, mode="float32", representative=None):
         model.export(path, format="litert", verbose=False, **settings)
         return path.read_bytes()
 
-
-def _samples(representative, input_shape):
-    expected = ("N", *input_shape[1:])
-    if representative is None:
-        raise ValueError(f"int8에는 대표 데이터 {expected}가 있어야 한다. 받은 것: 없음")
-    samples = np.asarray(representative, "float32")
-    if len(samples) == 0 or samples.shape[1:] != tuple(input_shape[1:]):
-        raise ValueError(f"대표 데이터는 {expected}, N >= 1이어야 한다. 받은 모양: {samples.shape}")
-    return samples
-
 # %% ../../chapter08_production/03_tensorflow_lite.ipynb #b7f81781
+def _check_shape(shape, expected):
+    fits = len(shape) == len(expected) and all(
+        size == n or (n == -1 and size > 0) for size, n in zip(shape, expected))
+    if not fits:
+        raise ValueError(f"입력의 모양은 {tuple(expected.tolist())}여야 한다(-1은 1 이상의 "
+                         f"아무 크기). 받은 모양: {shape}")
+
+# %% ../../chapter08_production/03_tensorflow_lite.ipynb #c32f97b4
 class LiteRTModel:
     """Run a LiteRT model with one input and one output, without TensorFlow.
 
@@ -144,20 +152,13 @@ class LiteRTModel:
         self.input, self.output = inputs[0], outputs[0]
 
     def predict(self, x):
-        """Return the float outputs (B, ...) of a batch `x` (B, ...).
+        """Return the outputs (B, ...) of a batch (B, ...) that the float model takes.
 
-        A model with integer inputs or outputs is fed and read through its grids, so that
-        `x` is what the float model takes.
-
-        Raises:
-            ValueError: `x` does not have the shape of the model's input.
+        An integer model is fed and read through its grids. ValueError: `x` does not have
+        the shape of the model's input.
         """
-        x, expected = np.asarray(x), self.input["shape_signature"]
-        fits = x.ndim == len(expected) and all(
-            size == n or (n == -1 and size > 0) for size, n in zip(x.shape, expected))
-        if not fits:
-            raise ValueError(f"입력의 모양은 {tuple(expected.tolist())}여야 한다(-1은 1 이상의 "
-                             f"아무 크기). 받은 모양: {x.shape}")
+        x = np.asarray(x)
+        _check_shape(x.shape, self.input["shape_signature"])
         scale, zero_point = self.input["quantization"]
         q = quantize(x, scale, zero_point) if scale else x
         index = self.input["index"]
