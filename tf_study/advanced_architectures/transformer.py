@@ -107,8 +107,8 @@ class TransformerEncoderBlock(_Block):
     Args:
         num_heads: h >= 1, a divisor of D; a head has D / h dimensions.
         ffn_dim: F >= 1, the hidden size of the feed-forward network.
-        norm_first: False: LN(x + F(x)), as in the paper. True: x + F(LN(x)); a stack then
-            needs one more normalisation at its end.
+        norm_first: False: LN(x + G(x)) for a part G, as in the paper. True: x + G(LN(x));
+            a stack then needs one more normalisation at its end.
         dropout: rate, at the output of both parts, before it is added.
         activation: of the feed-forward network.
 
