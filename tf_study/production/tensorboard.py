@@ -114,7 +114,8 @@ def top_operations(trace_folder: Path | str, n: int = 10) -> list[Operation]:
     for plane in read_trace(trace_folder).planes:
         if not plane.name.startswith("/host"):
             continue
-        found = {i: _OPERATION.fullmatch(m.name) for i, m in plane.event_metadata.items()}
+        named = plane.event_metadata.items()
+        found = {key: _OPERATION.fullmatch(event.name) for key, event in named}
         for line in plane.lines:
             events = [event for event in line.events if found[event.metadata_id]]
             spans = [(event.offset_ps, event.duration_ps) for event in events]
