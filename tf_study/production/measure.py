@@ -59,6 +59,8 @@ class _Report:
         self.payload = payload
 
     def __call__(self) -> None:
+        import keras  # noqa: F401  자식마다 다시 읽지 않게 한다
+
         context, growth = multiprocessing.get_context("fork"), {}
         for name, function in self.payload.items():
             receiver, sender = context.Pipe(duplex=False)
