@@ -348,13 +348,13 @@ def _draw(generator, rng):
 
 
 def _expect_digits(pictures):
+    spread = pictures.std(axis=0).mean()
+    if spread < 0.1:
+        cause = "학습하지 않은 생성자이거나 잡음과 상관없이 한 장만 낸다. 스텝을 steps번 도는지 본다."
+        raise WrongAnswer("그림이 거의 같다", "서로 다른 그림", f"픽셀의 표준편차 {spread:.3f}", cause)
     if np.abs(pictures).max() > 1 + 1e-5 or pictures.min() > -0.5:
         found = f"{pictures.min():.2f}부터 {pictures.max():.2f}까지"
         raise WrongAnswer("픽셀의 범위가 다르다", "배경이 -1, 획이 1", found, "훈련 데이터를 [0, 1]이 아니라 [-1, 1]로 옮긴다.")
-    spread = pictures.std(axis=0).mean()
-    if spread < 0.03:
-        cause = "학습하지 않은 생성자이거나 잡음과 상관없이 한 장만 낸다. 스텝을 steps번 도는지 본다."
-        raise WrongAnswer("그림이 모두 같다", "서로 다른 그림", f"픽셀의 표준편차 {spread:.3f}", cause)
     probability = _classifier().predict_proba(_pooled(pictures))
     share = np.bincount(probability.argmax(axis=1), minlength=10) / len(pictures)
     made = share[share > 0]
