@@ -21,19 +21,20 @@ def _dense(x, widths):
 def build_encoder(
     input_shape: tuple[int, ...], outputs: int, widths: tuple[int, ...] = (256, 128)
 ) -> keras.Model:
-    """Return a fully connected encoder: (B, *input_shape) -> (B, outputs) in float32.
+    """Return a fully connected encoder: (B, *input_shape) -> (B, outputs), float32.
 
-    For a `VAE` of d latent variables `outputs` is 2 d: the means, then the log variances.
+    A `VAE` of d latent variables takes 2d outputs: the means, then the log variances.
     """
     x = keras.Input(input_shape)
     h = _dense(keras.layers.Flatten()(x), widths)
-    return keras.Model(x, keras.layers.Dense(outputs, dtype="float32")(h), name="encoder")
+    h = keras.layers.Dense(outputs, dtype="float32")(h)
+    return keras.Model(x, h, name="encoder")
 
 
 def build_decoder(
     latent_dim: int, output_shape: tuple[int, ...], widths: tuple[int, ...] = (128, 256)
 ) -> keras.Model:
-    """Return a fully connected decoder: (B, latent_dim) -> (B, *output_shape) in float32.
+    """Return a fully connected decoder: (B, latent_dim) -> (B, *output_shape), float32.
 
     The output is linear: logits for a `VAE` of pixels that are 0 or 1.
     """
@@ -53,7 +54,7 @@ def gaussian_kl(mean, log_variance):
     """KL divergence of N(mean, exp(log_variance)) from N(0, 1), summed over the axes.
 
     Args:
-        mean, log_variance: (B, ...) of one shape; every element is an independent latent.
+        mean, log_variance: (B, ...) of one shape, every element an independent latent.
 
     Returns:
         (B,) float32, in nats.
@@ -105,7 +106,8 @@ class Sampling(keras.layers.Layer):
         self.generator = keras.random.SeedGenerator(seed)
 
     def call(self, mean, log_variance):
-        epsilon = keras.random.normal(ops.shape(mean), dtype=mean.dtype, seed=self.generator)
+        shape = ops.shape(mean)
+        epsilon = keras.random.normal(shape, dtype=mean.dtype, seed=self.generator)
         return mean + ops.exp(log_variance / 2) * epsilon                  # 식 (12)
 
     def get_config(self):
@@ -113,7 +115,7 @@ class Sampling(keras.layers.Layer):
 
 # %% ../../chapter07_advanced_architectures/04_generative_models_vae.ipynb #643b84f8
 class _EncoderDecoder(keras.Model):
-    """Two models, saved with the rest of the configuration, and the split of moments."""
+    """Two models, saved with the rest of the configuration; the split of moments."""
 
     def __init__(self, encoder, decoder, **kwargs):
         super().__init__(**kwargs)
@@ -143,12 +145,12 @@ class _EncoderDecoder(keras.Model):
 class VAE(_EncoderDecoder):
     """Variational autoencoder: `compile(optimizer)`, then `fit(x)` without targets.
 
-    `encoder` maps x (B, ...) to (B, ..., 2c), means and then log variances; `decoder` maps
-    z (B, ..., c) to logits of the shape of x. A call returns the decoder's output for a new
-    draw of z, the mean and the log variance. The loss is mean(distortion + beta * rate), in
-    nats per example, and -ELBO at beta = 1; both terms are metrics. `seed` is the noise's.
-    For another p(x|z) than independent pixels of 0 and 1 override `log_likelihood`.
-    ValueError: beta < 0, an odd last axis of the encoder's output, y or sample weights.
+    `encoder` maps x (B, ...) to (B, ..., 2c), means and then log variances; `decoder`
+    maps z (B, ..., c) to logits of the shape of x. A call returns the decoder's output
+    for a new draw of z, the mean and the log variance. The loss, in nats per example, is
+    mean(distortion + beta * rate), so -ELBO at beta = 1; both terms are metrics. `seed`
+    is the noise's. Override `log_likelihood` for a p(x|z) other than pixels of 0 and 1.
+    ValueError: beta < 0, an odd last axis of the encoder's output, y, sample weights.
 
     Source: Kingma & Welling 2013 (arXiv:1312.6114), eq. 3; beta: Higgins et al. 2017.
     """
@@ -169,7 +171,9 @@ class VAE(_EncoderDecoder):
         """Return log p(x|z) of every example (B,), given the decoder's output."""
         return bernoulli_log_likelihood(x, output)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
         if y is not None or sample_weight is not None:
             raise ValueError("VAE는 입력만 받는다: fit(x). y나 sample_weight를 받았다.")
         output, mean, log_variance = y_pred
