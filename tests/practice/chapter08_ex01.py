@@ -55,7 +55,9 @@ def through_a_function(model, path):
     return keras.models.load_model(str(path))
 
 
-def served(to_float=None, head=tf.nn.softmax, name="serve", shape=None, dtype=tf.uint8, key="probability", training=False):
+def served(
+    to_float=None, head=tf.nn.softmax, name="serve", shape=None, dtype=tf.uint8, key="probability", training=False
+):
     def export(model, folder):
         def serve(images):
             x = to_float(images) if to_float else tf.cast(images, tf.float32)[..., None] / 255.0
@@ -123,9 +125,10 @@ def convert_other(model, samples):
 
 
 def convert_to_file(model, samples):
-    path = Path(tempfile.mkdtemp()) / "model.tflite"
-    path.write_bytes(convert(model, samples))
-    return path
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(convert(model, samples))
+        return path
 
 
 def convert_by_export(model, samples):
@@ -133,13 +136,15 @@ def convert_by_export(model, samples):
         for i in range(len(samples)):
             yield [tf.constant(samples[i : i + 1])]
 
-    path = Path(tempfile.mkdtemp()) / "model.tflite"
-    model.export(
-        path, format="litert", verbose=False, optimizations=[tf.lite.Optimize.DEFAULT], representative_dataset=batches,
-        target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
-        inference_input_type=tf.int8, inference_output_type=tf.int8,
-    )
-    return path.read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        model.export(
+            path, format="litert", verbose=False,
+            optimizations=[tf.lite.Optimize.DEFAULT], representative_dataset=batches,
+            target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+            inference_input_type=tf.int8, inference_output_type=tf.int8,
+        )
+        return path.read_bytes()
 
 
 def write(x, s, z, round=np.round, clip=True):
@@ -267,7 +272,7 @@ WRONG = {
         (lambda c, x: run(c, x, lambda x, s, z: write(x, 1 / s, z)), "간격을 곱했다"),
         (lambda c, x: run(c, x, read=lambda y, s, z: s * y), "출력의 영점을 빼지 않았다"),
         (lambda c, x: run(c, x, read=lambda y, s, z: s * (y.astype(int) + z)), "출력의 영점을 더했다"),
-        (lambda c, x: run(c, x, own=False), "입력의"),
+        (lambda c, x: run(c, x, own=False), "입력의 간격과 영점을"),
         (lambda c, x: run(c, x, read=lambda y, s, z: s * (y - np.int8(z))), "더 넓은 정수로"),
         (lambda c, x: run(c, x, keep=0), "첫 장의 결과"),
         (lambda c, x: run(c, x, keep=-1), "마지막 장의 결과"),

@@ -21,10 +21,11 @@ def _model(height=9, width=7, classes=4):
 
     layers, rng = keras.layers, np.random.default_rng(0)
     inputs = keras.Input((height, width, 1))
-    x = layers.Conv2D(3, 3, activation="relu")(inputs)
+    x = layers.Conv2D(8, 3, activation="relu")(inputs)
     x = layers.Dropout(0.5)(layers.Flatten()(x))
     model = keras.Model(inputs, layers.Dense(classes)(x))
-    model.set_weights([rng.normal(scale=0.4, size=w.shape) for w in model.get_weights()])
+    weights = [rng.normal(scale=0.2, size=w.shape) for w in model.get_weights()]
+    model.set_weights([*weights[:-1], weights[-1] + 3])        # 출력의 영점이 0에서 멀어진다
     return model
 
 
@@ -71,7 +72,7 @@ def _expect_reloaded(reloaded, model, before, x):
     if not np.allclose(reloaded(x, training=False), model(x, training=False), atol=1e-6):
         cause = "구조만 되살리고 가중치는 새로 초기화했는지 본다."
         raise WrongAnswer("되살린 모델의 로짓이 다르다", cause=cause)
-    if reloaded.optimizer is None:
+    if getattr(reloaded, "optimizer", None) is None:
         raise WrongAnswer("되살린 모델에 옵티마이저가 없다", cause="`compile=False`로 열면 학습을 이어 갈 수 없다.")
     steps = int(model.optimizer.iterations)
     expect_equal(int(reloaded.optimizer.iterations), steps, "옵티마이저의 스텝", causes={
@@ -263,7 +264,9 @@ def check_predict_int8(predict_int8, rng):
             found = predict_int8(content, x)
         expect_close(found, real(q), rtol=1e-4, atol=1e-4 * s_y, causes={
             "정수를 그대로 돌려주었다. 출력의 간격과 영점으로 되돌린다.": run(q),
-            "범위 밖의 값을 자르지 않아 int8에서 넘쳤다. 바꾸기 전에 clip한다.": real((rounded + z).astype("int64").astype("int8")),
+            "범위 밖의 값을 자르지 않아 int8에서 넘쳤다. 바꾸기 전에 clip한다.": real(
+                (rounded + z).astype("int64").astype("int8")
+            ),
             "반올림하지 않고 버렸다.": real(clip(np.trunc(x.astype("float64") / s + z))),
             "입력의 영점을 더하지 않았다.": real(clip(rounded)),
             "입력의 영점을 뺐다. 양자화에서는 더하고 되돌릴 때 뺀다.": real(clip(rounded - z)),
@@ -273,6 +276,7 @@ def check_predict_int8(predict_int8, rng):
             "출력의 영점을 더했다. 되돌릴 때는 뺀다.": s_y * (run(q) + z_y),
             "되돌릴 때 입력의 간격을 썼다. 출력의 간격을 쓴다.": s * (run(q) - z_y),
             "되돌릴 때 입력의 영점을 썼다. 출력의 영점을 쓴다.": s_y * (run(q) - z),
+            "되돌릴 때 입력의 간격과 영점을 썼다. 출력의 것을 쓴다.": s * (run(q) - z),
             "int8인 채로 영점을 빼서 넘쳤다. 먼저 더 넓은 정수로 바꾼다.": s_y * (run(q) - z_y).astype("int8"),
             "첫 장의 결과가 되풀이된다. 실행할 때마다 결과를 꺼낸다.": np.repeat(real(q)[:1], len(x), axis=0),
             "마지막 장의 결과가 되풀이된다. 꺼낸 배열을 복사해 둔다.": np.repeat(real(q)[-1:], len(x), axis=0),
@@ -290,8 +294,8 @@ def check_predict_int8(predict_int8, rng):
 )
 def check_measure(measure, rng):
     for n, other, worse, better, sizes in (
-        (200, 1, 1, 0, (4000, 1100)), (150, 30, 0, 0, (9000, 2000)), (120, 0, 1, 0, (3000, 1500)),
-        (100, 0, 3, 0, (8000, 2000)), (200, 2, 0, 6, (7000, 2000)),
+        (200, 2, 0, 6, (7000, 2000)), (150, 30, 0, 0, (9000, 2000)), (120, 0, 1, 0, (3000, 1500)),
+        (100, 0, 3, 0, (8000, 2000)), (200, 1, 1, 0, (4000, 1100)),
     ):
         labels, real, integer = _two_models(rng, n, other, worse, better)
         with given(labels=labels, y_float=real, y_int8=integer, sizes=np.array(sizes)):
