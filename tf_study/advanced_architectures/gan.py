@@ -15,8 +15,8 @@ def gradient_norms(critic, x):
     """Euclidean norm of the gradient of a critic at each sample.
 
     Args:
-        critic: function (B, ...) -> (B, 1) or (B,) whose value for a sample depends on that
-            sample alone (no BatchNormalization in training mode).
+        critic: function (B, ...) -> (B, 1) or (B,) whose value for a sample depends on
+            that sample alone (no BatchNormalization in training mode).
         x: (B, ...) samples, a floating tensor.
 
     Returns:
@@ -66,7 +66,7 @@ def build_generator(latent=32, channels=32):
         latent: size of the noise.
         channels: feature maps at 14x14; twice as many at 7x7.
 
-    Source: Radford et al. 2016 (arXiv:1511.06434); kernel 4 for stride 2 after Odena et al. 2016.
+    Source: Radford et al. 2016 (arXiv:1511.06434); kernel 4 after Odena et al. 2016.
     """
     layers = keras.layers
     return keras.Sequential([
@@ -106,7 +106,7 @@ def build_discriminator(channels=32, batch_norm=True):
 
 # %% ../../chapter07_advanced_architectures/05_generative_models_gan.ipynb #81b8fcbf
 class _TwoNetworks(keras.Model):
-    """A generator and a discriminator, with an optimizer for each, that can be saved."""
+    """A generator and a discriminator with an optimizer each, that can be saved."""
 
     def __init__(self, generator, discriminator, discriminator_steps, seed, **kwargs):
         super().__init__(**kwargs)
@@ -114,8 +114,7 @@ class _TwoNetworks(keras.Model):
             raise ValueError("생성자의 출력과 판별자의 입력의 모양이 같아야 한다. 받은 모양: "
                              f"{generator.output_shape}, {discriminator.input_shape}")
         if discriminator_steps < 1:
-            raise ValueError("discriminator_steps는 1 이상이어야 한다. "
-                             f"받은 값: {discriminator_steps}")
+            raise ValueError(f"판별자의 스텝은 1 이상이어야 한다. 받은 값: {discriminator_steps}")
         self.generator, self.discriminator = generator, discriminator
         self.discriminator_steps, self.seed = discriminator_steps, seed
         self.random = keras.random.SeedGenerator(seed)
@@ -127,6 +126,14 @@ class _TwoNetworks(keras.Model):
         discriminator_optimizer.build(self.discriminator.trainable_variables)
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
+
+    def get_compile_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {"generator_optimizer": serialize(self.generator_optimizer),
+                "discriminator_optimizer": serialize(self.discriminator_optimizer)}
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
 
     def call(self, noise, training=False):
         return self.generator(noise, training=training)
@@ -145,10 +152,10 @@ class _TwoNetworks(keras.Model):
 
 # %% ../../chapter07_advanced_architectures/05_generative_models_gan.ipynb #e96a5ffc
 class _TakingTurns(_TwoNetworks):
-    """Train the discriminator K times, then the generator once; subclasses give the losses."""
+    """Train the discriminator K times, then the generator once."""
 
     def discriminator_step(self, real):
-        """Train the discriminator once on real samples (B, ...) and B new ones; its loss."""
+        """Train the discriminator once on real samples (B, ...) and B new; its loss."""
         fake = self._generate(tf.shape(real)[0])           # 테이프 밖: 생성자로 흐르지 않는다
         return self._update(self.discriminator, self.discriminator_optimizer,
                             lambda: self.discriminator_loss(real, fake))
@@ -169,7 +176,8 @@ class _TakingTurns(_TwoNetworks):
 
     def _generate(self, count):
         shape = (count, self.generator.input_shape[-1])    # (B, L)
-        return self.generator(keras.random.normal(shape, seed=self.random), training=True)
+        noise = keras.random.normal(shape, seed=self.random)
+        return self.generator(noise, training=True)
 
     def _scores(self, x):
         return tf.cast(self.discriminator(x, training=True), tf.float32)
@@ -185,7 +193,7 @@ class _TakingTurns(_TwoNetworks):
 # %% ../../chapter07_advanced_architectures/05_generative_models_gan.ipynb #fd56f98b
 @keras.saving.register_keras_serializable(package="tf_study")
 class GAN(_TakingTurns):
-    """Generator and discriminator that `fit` trains in turn, with the non-saturating loss.
+    """Generator and discriminator that `fit` trains in turn (non-saturating loss).
 
     `fit` takes batches of real samples. A batch is cut into `discriminator_steps` equal
     parts, each trains the discriminator once; then the generator is trained once on as
@@ -200,17 +208,18 @@ class GAN(_TakingTurns):
         seed: of the noise.
 
     Raises:
-        ValueError: the shapes of the networks do not fit, K < 1, or (in a step) a batch is
-            no multiple of K.
+        ValueError: the shapes of the networks do not fit, K < 1, or (in a step) a batch
+            is no multiple of K.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), algorithm 1 and section 3.
     """
 
-    def __init__(self, generator, discriminator, discriminator_steps=1, seed=None, **kwargs):
+    def __init__(self, generator, discriminator, discriminator_steps=1, seed=None,
+                 **kwargs):
         super().__init__(generator, discriminator, discriminator_steps, seed, **kwargs)
 
     def discriminator_loss(self, real, fake):
-        """Scalar of real and generated samples (B, ...): equation (1) with its sign changed."""
+        """Scalar of real and generated samples (B, ...): minus equation (1)."""
         return tf.reduce_mean(tf.nn.softplus(-self._scores(real))
                               + tf.nn.softplus(self._scores(fake)))
 
@@ -226,8 +235,8 @@ class WGANGP(_TakingTurns):
     Used and compiled as `GAN`.
 
     Args:
-        generator, discriminator, discriminator_steps, seed: as for `GAN`. The critic must
-            not mix the samples of a batch (no BatchNormalization).
+        generator, discriminator, discriminator_steps, seed: as for `GAN`. The critic
+            must not mix the samples of a batch (no BatchNormalization).
         penalty: weight of the gradient penalty.
 
     Raises:
@@ -242,9 +251,10 @@ class WGANGP(_TakingTurns):
         self.penalty = penalty
 
     def discriminator_loss(self, real, fake):
-        """Scalar of real and generated samples (B, ...): equation (11) of the notebook."""
-        distance = tf.reduce_mean(self._scores(real)) - tf.reduce_mean(self._scores(fake))
-        return self.penalty * gradient_penalty(self._scores, real, fake, self.random) - distance
+        """Scalar of real and generated samples (B, ...): equation (11)."""
+        gap = tf.reduce_mean(self._scores(fake)) - tf.reduce_mean(self._scores(real))
+        penalty = gradient_penalty(self._scores, real, fake, self.random)
+        return gap + self.penalty * penalty
 
     def generator_loss(self, fake):
         """Scalar of generated samples (B, ...): minus the critic's mean."""
@@ -271,13 +281,14 @@ def mode_coverage(labels, classes, reference=None, min_share=0.01):
             distribution of K classes.
     """
     labels = np.asarray(labels)
-    if labels.ndim != 1 or len(labels) == 0 or labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(f"labels는 0..{classes - 1}의 정수 (N,)이어야 한다. 받은 모양: {labels.shape}")
-    reference = np.full(classes, 1 / classes) if reference is None else np.asarray(reference, float)
-    if reference.shape != (classes,) or (reference <= 0).any() or abs(reference.sum() - 1) > 1e-6:
-        raise ValueError(f"reference는 합이 1인 양수 ({classes},)이어야 한다. 받은 것: {reference}")
+    if labels.ndim != 1 or not len(labels) or not np.isin(labels, range(classes)).all():
+        raise ValueError(f"labels는 0..{classes - 1}의 정수 (N,)이어야 한다. "
+                         f"받은 모양: {labels.shape}")
+    p = np.full(classes, 1 / classes) if reference is None else np.asarray(reference)
+    if p.shape != (classes,) or (p <= 0).any() or abs(p.sum() - 1) > 1e-6:
+        raise ValueError(f"reference는 합이 1인 양수 ({classes},)이어야 한다. 받은 것: {p}")
     q = np.bincount(labels, minlength=classes) / len(labels)
     made = q > 0                                           # 0 log 0 = 0
     return {"modes": int((q >= min_share).sum()),
             "entropy": float(-(q[made] * np.log(q[made])).sum()),
-            "kl": float((q[made] * np.log(q[made] / reference[made])).sum())}
+            "kl": float((q[made] * np.log(q[made] / p[made])).sum())}
