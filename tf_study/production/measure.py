@@ -25,23 +25,24 @@ from ..basics.timing import timed
 
 # %% ../../chapter08_production/04_performance_optimization.ipynb #0adf64e3
 def peak_memory(functions: dict[str, Callable]) -> dict[str, int]:
-    """Run each function once and return by how many bytes its peak memory exceeds the start.
+    """Run each function once and return the growth of its peak memory in bytes.
 
-    A fresh process imports TensorFlow and forks a child for each function, so that none finds
-    memory that another left behind. The figure is the kernel's own maximum of the resident set
-    (`ru_maxrss`), less the resident set just before the call: no short peak is missed. It is
-    host memory only; a GPU is hidden from the functions. Tracing and the first use of a library
-    are part of it (some MiB to some tens of MiB), so measure things that are larger. It takes
-    the seconds of an import of TensorFlow. Linux and macOS.
+    A fresh process imports TensorFlow and forks a child for each function, so that none
+    finds memory that another left behind. The figure is the kernel's own maximum of the
+    resident set (`ru_maxrss`), less the resident set just before the call: no short peak
+    is missed. It is host memory only; a GPU is hidden from the functions. Tracing and the
+    first use of a library are part of it (some MiB to some tens of MiB): measure things
+    that are larger, or the difference of two sizes. A call takes as long as an import of
+    TensorFlow and Keras more than the functions do. Linux and macOS.
 
     Args:
-        functions: functions without arguments. They and what they close over are pickled
-            (cloudpickle): build a `tf.function` and large tensors inside.
+        functions: functions without arguments. They and what they close over are
+            pickled (cloudpickle): build a `tf.function` and large tensors inside.
 
     Raises:
-        RuntimeError: a function failed; the text has its error, its name and the exit code.
+        RuntimeError: a function failed; the text has its error, name and exit code.
     """
-    payload = {name: cloudpickle.dumps(function) for name, function in functions.items()}
+    payload = {name: cloudpickle.dumps(f) for name, f in functions.items()}
     path = os.pathsep.join(filter(None, sys.path))
     done = subprocess.run(
         [sys.executable, "-c", "import pickle, sys; pickle.load(sys.stdin.buffer)()"],
@@ -94,10 +95,10 @@ class Latency(NamedTuple):
 
 
 def latency(function: Callable, *args, repeats: int = 100) -> Latency:
-    """Time `repeats` calls of `function(*args)` one by one, until the devices have finished.
+    """Time `repeats` calls of `function(*args)`, each until the devices have finished.
 
-    One call before them is not timed: it traces a `tf.function` and fills caches. Percentiles
-    are interpolated linearly; p99 means little with fewer than 100 repeats.
+    One call before them is not timed: it traces a `tf.function` and fills caches.
+    Percentiles are interpolated linearly; p99 means little with fewer than 100 repeats.
 
     Returns:
         Latency of p50, p95, p99 and mean, all in seconds.
@@ -109,4 +110,5 @@ def latency(function: Callable, *args, repeats: int = 100) -> Latency:
         raise ValueError(f"repeats는 1 이상이어야 한다. 받은 값: {repeats}")
     function(*args)
     seconds = [timed(function, *args) for _ in range(repeats)]
-    return Latency(*map(float, np.percentile(seconds, [50, 95, 99])), float(np.mean(seconds)))
+    percentiles = map(float, np.percentile(seconds, [50, 95, 99]))
+    return Latency(*percentiles, mean=float(np.mean(seconds)))
