@@ -21,7 +21,7 @@ def _integer_range(bits):
 
 
 def scale_and_zero_point(low, high, bits=8, symmetric=False):
-    """Choose the affine grid of `bits` bits that covers [low, high] and holds 0 exactly.
+    """Choose the grid of `bits` bits that covers [low, high] and holds 0 exactly.
 
     Args:
         low, high: smallest and largest value, scalars or arrays of one shape (one range
@@ -90,8 +90,9 @@ def convert(model, mode="float32", representative=None):
         model: a built Sequential or functional model with one input.
         mode: 'float32'; 'dynamic' (int8 weights, float input and output); 'float16'
             (float16 weights); 'int8' (integers throughout, int8 input and output).
-        representative: typical inputs (N, *input shape), N >= 1, preprocessed as in use.
-            'int8' takes the ranges of the activations from them; other modes ignore them.
+        representative: typical inputs (N, *input shape), N >= 1, preprocessed as in
+            use. 'int8' takes the ranges of the activations from them; other modes
+            ignore them.
 
     Raises:
         ValueError: an unknown mode, or 'int8' without fitting representative inputs.
@@ -129,20 +130,20 @@ def _check_shape(shape, expected):
 class LiteRTModel:
     """Run a LiteRT model with one input and one output, without TensorFlow.
 
-    Built from the bytes of a `.tflite` file. `num_threads` is the number of CPU threads.
+    Built from the bytes of a `.tflite` file, for `num_threads` threads of the CPU.
     `input` and `output` are the interpreter's details of the two tensors: 'dtype',
     'quantization' (scale, zero point), 'shape_signature' (-1: any size). `interpreter`
     is LiteRT's own. One object serves one thread at a time.
 
-    Raises:
-        ValueError: the bytes are no LiteRT model, or it has several inputs or outputs.
+    ValueError: the bytes are no LiteRT model, or it has several inputs or outputs.
     """
 
     def __init__(self, content, num_threads=1):
         from ai_edge_litert.interpreter import Interpreter
 
         with _silent_stderr():                 # 쓰는 커널을 알리는 줄을 stderr에 적는다
-            self.interpreter = Interpreter(model_content=content, num_threads=num_threads)
+            self.interpreter = Interpreter(
+                model_content=content, num_threads=num_threads)
             self.interpreter.allocate_tensors()
         inputs = self.interpreter.get_input_details()
         outputs = self.interpreter.get_output_details()
@@ -154,8 +155,8 @@ class LiteRTModel:
     def predict(self, x):
         """Return the outputs (B, ...) of a batch (B, ...) that the float model takes.
 
-        An integer model is fed and read through its grids. ValueError: `x` does not have
-        the shape of the model's input.
+        An integer model is fed and read through its grids. ValueError: `x` does not
+        have the shape of the model's input.
         """
         x = np.asarray(x)
         _check_shape(x.shape, self.input["shape_signature"])
