@@ -29,11 +29,11 @@ def peak_memory(functions: dict[str, Callable]) -> dict[str, int]:
 
     A fresh process imports TensorFlow and forks a child for each function, so that none
     finds memory that another left behind. The figure is the kernel's own maximum of the
-    resident set (`ru_maxrss`), less the resident set just before the call: no short peak
-    is missed. It is host memory only; a GPU is hidden from the functions. Tracing and the
-    first use of a library are part of it (some MiB to some tens of MiB): measure things
-    that are larger, or the difference of two sizes. A call takes as long as an import of
-    TensorFlow and Keras more than the functions do. Linux and macOS.
+    resident set (`ru_maxrss`), less the resident set just before the call: no short
+    peak is missed. It is host memory only; a GPU is hidden from the functions. Tracing
+    and the first use of a library are part of it (some MiB to some tens of MiB): measure
+    things that are larger, or the difference of two sizes. Besides the functions a call
+    takes as long as an import of TensorFlow and Keras. Linux and macOS.
 
     Args:
         functions: functions without arguments. They and what they close over are
