@@ -49,12 +49,12 @@ def gradient_penalty(critic, real, fake, seed=None):
 
     Source: Gulrajani et al. 2017 (arXiv:1704.00028), equation (3).
     """
-    real, fake = tf.convert_to_tensor(real), tf.convert_to_tensor(fake)
+    real, fake = tf.cast(real, tf.float32), tf.cast(fake, tf.float32)
     if not real.shape.is_compatible_with(fake.shape):
         raise ValueError("real과 fake의 모양이 같아야 한다. 받은 모양: "
                          f"{tuple(real.shape)}, {tuple(fake.shape)}")
     one_each = [tf.shape(real)[0]] + [1] * (len(real.shape) - 1)   # (B, 1, ...)
-    epsilon = keras.random.uniform(one_each, dtype=real.dtype, seed=seed)
+    epsilon = keras.random.uniform(one_each, seed=seed)
     between = epsilon * real + (1 - epsilon) * fake                # 식 (11)
     return tf.reduce_mean(tf.square(gradient_norms(critic, between) - 1))
 
@@ -118,6 +118,7 @@ class _TwoNetworks(keras.Model):
         self.generator, self.discriminator = generator, discriminator
         self.discriminator_steps, self.seed = discriminator_steps, seed
         self.random = keras.random.SeedGenerator(seed)
+        self.built = True                                  # 두 신경망에 가중치가 이미 있다
 
     def compile(self, generator_optimizer, discriminator_optimizer):
         """Give each network an optimizer of its own."""
@@ -128,9 +129,8 @@ class _TwoNetworks(keras.Model):
         self.discriminator_optimizer = discriminator_optimizer
 
     def get_compile_config(self):
-        serialize = keras.saving.serialize_keras_object
-        return {"generator_optimizer": serialize(self.generator_optimizer),
-                "discriminator_optimizer": serialize(self.discriminator_optimizer)}
+        return {name: keras.saving.serialize_keras_object(getattr(self, name))
+                for name in ("generator_optimizer", "discriminator_optimizer")}
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
@@ -146,8 +146,8 @@ class _TwoNetworks(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        networks = {name: keras.saving.deserialize_keras_object(config[name])
-                    for name in ("generator", "discriminator")}
+        load = keras.saving.deserialize_keras_object
+        networks = {name: load(config[name]) for name in ("generator", "discriminator")}
         return cls(**{**config, **networks})
 
 # %% ../../chapter07_advanced_architectures/05_generative_models_gan.ipynb #e96a5ffc
@@ -205,7 +205,7 @@ class GAN(_TakingTurns):
         generator: built model (B, latent) -> (B, ...).
         discriminator: built model (B, ...) -> (B, 1) of logits.
         discriminator_steps: K >= 1 steps of the discriminator for one of the generator.
-        seed: of the noise.
+        seed: of the noise; a loaded model starts its noise anew.
 
     Raises:
         ValueError: the shapes of the networks do not fit, K < 1, or (in a step) a batch
