@@ -33,7 +33,7 @@ def setup(seed: int = 0, deterministic: bool = True) -> None:
             switched on earlier in this process and cannot be taken back.
     """
     _require_tensorflow_backend()
-    with _silent_stderr():
+    with silent_stderr():
         import keras
         import tensorflow as tf
 
@@ -105,7 +105,7 @@ def _determinism_is_on() -> bool:
 
 
 @contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Send file descriptor 2 to /dev/null: C++ writes there past `sys.stderr`."""
     sys.stderr.flush()
     kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_study.course.check import Exercise, WrongAnswer, expect_close, expect_equal, given
-from tf_study.course.runtime import _silent_stderr
+from tf_study.course.runtime import silent_stderr
 
 exercise = Exercise("chapter08_production/ex01_export_and_serve", title="내보내고 서비스하기")
 
@@ -96,7 +96,7 @@ def check_export_with_preprocessing(export_with_preprocessing, rng):
     model = _model(9, 7, 4)
     images = rng.integers(0, 256, (5, 9, 7)).astype("uint8")
     with tempfile.TemporaryDirectory() as folder, given(images=images):
-        with _silent_stderr():
+        with silent_stderr():
             export_with_preprocessing(model, Path(folder) / "served")
         if not tf.saved_model.contains_saved_model(str(Path(folder) / "served")):
             raise WrongAnswer("SavedModel이 없다", "folder 안의 saved_model.pb", cause="`folder`에 내보내지 않았다.")
@@ -169,7 +169,7 @@ def check_to_int8(to_int8, rng):
     samples = rng.uniform(0, 1, (12, 9, 7, 1)).astype("float32")
     samples[7, 2, 3], samples[9, 5, 1] = 2.1, -0.7            # 범위는 뒤쪽의 견본이 정한다
     with given(samples=samples):
-        with _silent_stderr():
+        with silent_stderr():
             content = to_int8(model, samples)
         if not isinstance(content, bytes):
             raise WrongAnswer("바이트가 아니다", "bytes", type(content).__name__, "`convert()`의 결과를 그대로 돌려준다.")
@@ -260,7 +260,7 @@ def check_predict_int8(predict_int8, rng):
     rounded = np.round(x.astype("float64") / s)
     q = clip(rounded + z)
     with given(x=x):
-        with _silent_stderr():
+        with silent_stderr():
             found = predict_int8(content, x)
         expect_close(found, real(q), rtol=1e-4, atol=1e-4 * s_y, causes={
             "정수를 그대로 돌려주었다. 출력의 간격과 영점으로 되돌린다.": run(q),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..course.runtime import _silent_stderr
+from ..course.runtime import silent_stderr
 
 
 def _integer_range(bits):
@@ -113,7 +113,7 @@ def convert(model, mode="float32", representative=None):
         target["supported_ops"] = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         settings["representative_dataset"] = lambda: ([x[None]] for x in samples)
         settings["inference_input_type"] = settings["inference_output_type"] = tf.int8
-    with tempfile.TemporaryDirectory() as folder, _silent_stderr():
+    with tempfile.TemporaryDirectory() as folder, silent_stderr():
         path = Path(folder) / "model.tflite"
         model.export(path, format="litert", verbose=False, **settings)
         return path.read_bytes()
@@ -141,7 +141,7 @@ class LiteRTModel:
     def __init__(self, content, num_threads=1):
         from ai_edge_litert.interpreter import Interpreter
 
-        with _silent_stderr():                 # 쓰는 커널을 알리는 줄을 stderr에 적는다
+        with silent_stderr():                  # 쓰는 커널을 알리는 줄을 stderr에 적는다
             self.interpreter = Interpreter(
                 model_content=content, num_threads=num_threads)
             self.interpreter.allocate_tensors()
