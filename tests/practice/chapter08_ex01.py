@@ -102,8 +102,6 @@ def by_wrapped_model(model, folder):
     archive.write_out(str(folder), verbose=False)
 
 
-
-
 def convert(model, samples, optimize=True, ops=True, io=tf.int8):
     with tempfile.TemporaryDirectory() as folder:
         model.export(folder, verbose=False)
@@ -256,7 +254,7 @@ WRONG = {
         (lambda model, x: convert(model, x, io=None), "가중치나 중간만"),
         (lambda model, x: convert(model, x, io=tf.uint8), "uint8"),
         (lambda model, x: convert(model, x[:1]), "첫 장만"),
-        (lambda model, x: convert(model, x / 255), "견본을 255로"),
+        (lambda model, x: convert(model, x / 255), "대표 데이터를 255로"),
         (lambda model, x: convert(model, 255 * x), "255를 곱했다"),
         (lambda model, x: convert(model, np.clip(x, 0, 1)), "0과 1 사이로 잘랐다"),
         (convert_other, "출력이 원래 모델과 다르다"),

@@ -161,13 +161,13 @@ def _expect_probability(found, model, images):
     hints=(
         "임시 폴더에 `model.export`로 내보낸 SavedModel을 `tf.lite.TFLiteConverter.from_saved_model`에 넘긴다.",
         "정수로 만들려면 넷을 정한다: `optimizations`, `representative_dataset`, `target_spec.supported_ops`, 입력과 출력의 자료형.",
-        "`representative_dataset`에는 함수를 넣는다. 부르면 견본마다 길이 1의 리스트를 내고, 그 안의 배열은 앞에 배치 축 1이 있다. `convert()`의 바이트를 돌려준다.",
+        "`representative_dataset`에는 함수를 넣는다. 부르면 대표 데이터 한 장마다 길이 1의 리스트를 내고, 그 안의 배열은 앞에 배치 축 1이 있다. `convert()`의 바이트를 돌려준다.",
     ),
 )
 def check_to_int8(to_int8, rng):
     model = _model()
     samples = rng.uniform(0, 1, (12, 9, 7, 1)).astype("float32")
-    samples[7, 2, 3], samples[9, 5, 1] = 2.1, -0.7            # 범위는 뒤쪽의 견본이 정한다
+    samples[7, 2, 3], samples[9, 5, 1] = 2.1, -0.7            # 범위는 뒤쪽의 것이 정한다
     with given(samples=samples):
         with silent_stderr():
             content = to_int8(model, samples)
@@ -180,7 +180,7 @@ def check_to_int8(to_int8, rng):
         error = float(np.abs(found - expected).max() / np.ptp(expected))
         if error > 0.1:
             raise WrongAnswer("출력이 원래 모델과 다르다", "범위의 10 % 안", f"{error:.0%}", "다른 모델을 변환했는지 본다.")
-    return "입력과 출력과 중간이 모두 정수이고, 눈금이 견본 전체의 범위에서 나왔다"
+    return "입력과 출력과 중간이 모두 정수이고, 눈금이 대표 데이터 전체의 범위에서 나왔다"
 
 
 def _litert(content):
@@ -200,7 +200,7 @@ def _expect_integer(net):
     if ends != {"int8"}:
         cause = "변환한 그대로이다. 양자화를 켜지 않았다."
         if "int8" in kinds:
-            cause = "가중치나 중간만 정수이다. 견본을 주고 입력과 출력의 자료형도 정수로 정한다."
+            cause = "가중치나 중간만 정수이다. 대표 데이터를 주고 입력과 출력의 자료형도 정수로 정한다."
         raise WrongAnswer("입력과 출력이 정수가 아니다", "int8", ", ".join(sorted(ends)), cause)
     if "float32" in kinds:
         raise WrongAnswer("실수로 계산하는 곳이 남았다", "정수만", ", ".join(sorted(kinds)), "supported_ops를 정한다.")
@@ -213,10 +213,10 @@ def _expect_input_grid(net, samples):
         return float(scale_and_zero_point(x.min(), x.max())[0])
 
     expect_close(net.input["quantization"][0], scale(samples), what="입력의 눈금 간격", rtol=0.01, causes={
-        "견본의 첫 장만 썼다. 모두 차례로 낸다.": scale(samples[:1]),
-        "견본을 255로 나누었다. 이미 모델이 배운 범위이다.": scale(samples / 255),
-        "견본에 255를 곱했다. 모델이 배운 범위로 준다.": scale(samples * 255),
-        "견본을 0과 1 사이로 잘랐다.": scale(np.clip(samples, 0, 1)),
+        "대표 데이터의 첫 장만 썼다. 모두 차례로 낸다.": scale(samples[:1]),
+        "대표 데이터를 255로 나누었다. 이미 모델이 배운 범위이다.": scale(samples / 255),
+        "대표 데이터에 255를 곱했다. 모델이 배운 범위로 준다.": scale(samples * 255),
+        "대표 데이터를 0과 1 사이로 잘랐다.": scale(np.clip(samples, 0, 1)),
     })
 
 
