@@ -78,18 +78,20 @@ def mean_by_loop(x, ids):
 
 
 def classifier(
-    V, L, D, h, F, size=None, last=True, mask=True, pool=True, activation=None, outputs=1, places=True, extra=0
-):
+    V, L, D, h, F, size=None, last=True, mask=True, pool=True, activation=None, outputs=1, places=True, extra=0,
+    hidden="relu", late=False, attend=block,
+):  # fmt: skip
     ids = keras.Input((None,), dtype="int32")
     table = (lambda p, ids: p[: ops.shape(ids)[1]]) if places else (lambda p, ids: p[:1])
     x = embedding(table=table, extra=extra)(V, L, D)(ids)
     parts = [
         keras.layers.MultiHeadAttention(h, size or D // h), keras.layers.LayerNormalization(),
-        keras.layers.LayerNormalization(), keras.layers.Dense(F, "relu"), keras.layers.Dense(D),
+        keras.layers.LayerNormalization(), keras.layers.Dense(F, hidden), keras.layers.Dense(D),
     ]  # fmt: skip
-    x = block(x, ops.not_equal(ids, 0)[:, None] if mask else None, *parts)
-    x = keras.layers.LayerNormalization()(x) if last else x
+    x = attend(x, ops.not_equal(ids, 0)[:, None] if mask else None, *parts)
+    x = keras.layers.LayerNormalization()(x) if last and not late else x
     x = mean(x, ops.not_equal(ids, 0)) if pool else ops.mean(x, axis=1)
+    x = keras.layers.LayerNormalization()(x) if late else x
     return keras.Model(ids, keras.layers.Dense(outputs, activation)(x))
 
 
@@ -166,6 +168,13 @@ WRONG = {
         (lambda *a: classifier(*a, outputs=2), "출력이 둘이다"),
         (lambda *a: classifier(*a, extra=1), "V + 1"),
         (lambda V, L, D, h, F: classifier(V, F, D, h, L), "제자리에 있는지"),
+        (lambda V, L, D, h, F: classifier(V, L, D, D // h, F), "두 인수를 바꾸었다"),
+        (lambda V, L, D, h, F: classifier(V, L, D, 1, F), "헤드가 하나다"),
+        (lambda *a: classifier(*a, hidden=None), "ReLU가 없다"),
+        (lambda *a: classifier(*a, hidden="gelu"), "로짓: 값이 다르다"),
+        (lambda *a: classifier(*a, late=True), "평균 낸 뒤에"),
+        (lambda *a: classifier(*a, attend=post_norm), "로짓: 값이 다르다"),
+        (lambda *a: classifier(*a, attend=parallel), "로짓: 값이 다르다"),
         (lambda *a: None, "모델이 아니다"),
     ],
 }

@@ -18,8 +18,6 @@ exercise = Exercise(
     title="트랜스포머 인코더로 글을 분류하기",
 )
 
-EXAMPLE = "예시의 답을 그대로 돌려주었다. 답은 입력으로 계산한다."
-
 
 @exercise.task(
     "1. 위치를 더한 임베딩",
@@ -201,7 +199,6 @@ def check_masked_mean(masked_mean, rng):
                 cause = "모두 패딩인 글에서 0으로 나누었다. 분모를 1 이상으로 한다."
                 raise WrongAnswer("반환값: NaN이 있다", "0 벡터", "NaN", cause)
             expect_close(mean, total / count, causes={
-                EXAMPLE: [[3, 6]],
                 "패딩까지 평균 냈다.": x.mean(axis=1),
                 "패딩을 뺀 합을 T로 나누었다. 패딩이 아닌 자리의 수로 나눈다.": total / T,
                 "나누지 않은 합이다.": total,
@@ -211,7 +208,7 @@ def check_masked_mean(masked_mean, rng):
                 "배치에서 가장 긴 글의 길이로 나누었다. 글마다 제 길이로 나눈다.": total / count.max(),
                 "분모에 1을 더했다. 1보다 작을 때만 1로 한다.": total / (m.sum(axis=1) + 1),
             })
-    return "길이가 다른 글, 가운데와 앞의 토큰, 모두 패딩인 글에서 맞다"
+    return "길이가 다른 글과 모두 패딩인 글에서 맞다"
 
 
 def _mean_where(x, real):
@@ -231,7 +228,7 @@ def check_build_classifier(build_classifier, rng):
     for V, L, D, heads, F in ((12, 9, 6, 2, 7), (9, 11, 8, 4, 5)):
         with given(vocabulary_size=V, length=L, dim=D, num_heads=heads, ffn_dim=F):
             _expect_classifier(build_classifier(V, L, D, heads, F), V, L, D, heads, F, rng)
-    return "파라미터의 수가 맞고, 패딩해도 출력이 같고, 글자의 순서를 바꾸면 출력이 달라지며, 출력이 로짓이다"
+    return "파라미터의 수가 맞고, 패딩해도 출력이 같고, 같은 가중치를 준 7.2의 블록으로 만든 분류기와 로짓이 같다"
 
 
 def _expect_classifier(model, V, L, D, heads, F, rng):
@@ -252,7 +249,12 @@ def _expect_classifier(model, V, L, D, heads, F, rng):
     if model.count_params() != expected:
         cause = causes.get(model.count_params(), "인수가 제자리에 있는지 본다.")
         raise WrongAnswer("파라미터의 수가 다르다", f"{expected}개", f"{model.count_params()}개", cause)
-    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    sizes = sorted({w.size for w in model.get_weights()})
+    values = {size: rng.uniform(0.5, 1.5, size) * rng.choice([-1, 1], size) for size in sizes}
+    model.set_weights([values[w.size].reshape(w.shape) for w in model.get_weights()])
+    for layer in model._flatten_layers():  # 정규화의 ε은 아무래도 좋다
+        if isinstance(layer, keras.layers.LayerNormalization):
+            layer.epsilon = 1e-5
     ids = rng.integers(1, V, (8, L - 4))
     ids[:, 0], ids[:, -1] = 1, 2
     logits = np.asarray(model(ids))
@@ -263,6 +265,36 @@ def _expect_classifier(model, V, L, D, heads, F, rng):
         raise WrongAnswer("오른쪽에 0을 패딩했더니 출력이 달라졌다", cause=cause)
     if np.allclose(logits, np.asarray(model(ids[:, ::-1])), rtol=1e-4, atol=1e-4):
         raise WrongAnswer("글자의 순서를 뒤집어도 출력이 같다", cause="위치를 더한 임베딩을 쓴다.")
-    if (logits >= 0).all() and (logits <= 1).all():
-        cause = "마지막 레이어의 시그모이드를 뺀다. 손실이 from_logits=True로 받는다."
-        raise WrongAnswer("출력이 모두 0과 1 사이다", "로짓(음수도 1보다 큰 수도 된다)", "확률", cause)
+    expected = _logits(ids, values, V, L, D, heads, F)
+    causes = {
+        "마지막 레이어의 시그모이드를 뺀다. 손실이 from_logits=True로 받는다.": 1 / (1 + np.exp(-expected)),
+        "MultiHeadAttention의 두 인수를 바꾸었다. 헤드의 수, 헤드 하나의 크기의 차례이다.": _logits(
+            ids, values, V, L, D, D // heads, F
+        ),
+        "헤드가 하나다. 첫째 인수가 헤드의 수이다.": _logits(ids, values, V, L, D, 1, F),
+        "W_1에 ReLU가 없다.": _logits(ids, values, V, L, D, heads, F, activation="linear"),
+        "마지막 정규화를 평균 낸 뒤에 했다. 평균 내기 전에 한다.": _logits(ids, values, V, L, D, heads, F, late=True),
+    }
+    expect_close(logits, expected, "로짓", causes=causes, rtol=1e-3, atol=1e-3)
+
+
+def _logits(ids, values, V, L, D, heads, F, activation="relu", late=False):
+    """Logits (B, 1) of a classifier made of 7.2's block, with one array of weights per size.
+
+    Weights of the same size are equal, so that it does not matter in which order a model made them.
+    `late`: the last normalisation after the mean instead of before it.
+    """
+    from tf_study.advanced_architectures.transformer import TransformerEncoderBlock
+
+    block = TransformerEncoderBlock(heads, F, norm_first=True, activation=activation)
+    block.build((*ids.shape, D))
+    block.set_weights([values[np.size(w)].reshape(w.shape) for w in block.get_weights()])
+    x = values[V * D].reshape(V, D)[ids] + values[L * D].reshape(L, D)[: ids.shape[1]]
+    x = np.asarray(block(x.astype("float32")))
+    gain = values[D]
+
+    def norm(x):
+        return gain * (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5) + gain
+
+    x = norm(x.mean(axis=1)) if late else norm(x).mean(axis=1)
+    return (x @ gain)[:, None] + values[1]
