@@ -70,7 +70,7 @@ def build_korean_bert(
 
     It takes a dict of token_ids, segment_ids and padding_mask, (B, T) int32 each with
     T <= `length`, and returns sequence_output (B, T, D) and pooled_output (B, D). Heads are
-    32 wide, the feed-forward layer is 4 D.
+    32 wide, the feed-forward layer is 4 D. There is no dropout: what is so small underfits.
 
     Args:
         vocabulary_size: V, token numbers are 0..V-1.
@@ -92,7 +92,8 @@ def build_korean_bert(
         raise ValueError(f"hidden_dim은 32의 배수여야 한다. 받은 값: {hidden_dim}")
     return keras_hub.models.BertBackbone(
         vocabulary_size=vocabulary_size, num_layers=num_layers, num_heads=hidden_dim // 32,
-        hidden_dim=hidden_dim, intermediate_dim=4 * hidden_dim, max_sequence_length=length)
+        hidden_dim=hidden_dim, intermediate_dim=4 * hidden_dim, max_sequence_length=length,
+        dropout=0.0)
 
 # %% ../../chapter07_advanced_architectures/03_bert_fine_tuning.ipynb #bd267c21
 def mask_tokens(token_ids, tokenizer, seed, rate: float = 0.15):
@@ -123,7 +124,7 @@ def mask_tokens(token_ids, tokenizer, seed, rate: float = 0.15):
     ordinary = np.setdiff1d(np.arange(tokenizer.vocabulary_size()), special).astype("int32")
     is_special = tf.reduce_any(token_ids[..., None] == tf.constant(special, tf.int32), axis=-1)
     seeds = tf.random.split(tf.cast(seed, tf.int32), 3)
-    pick, fate = (tf.random.stateless_uniform(tf.shape(token_ids), s) for s in (seeds[0], seeds[1]))
+    pick, fate = (tf.random.stateless_uniform(tf.shape(token_ids), seeds[i]) for i in (0, 1))
     index = tf.random.stateless_uniform(
         tf.shape(token_ids), seeds[2], 0, len(ordinary), tf.int32)
     chosen = (pick < rate) & ~is_special
@@ -142,7 +143,7 @@ def mlm_loss(model, tokenizer, inputs, seed, rate: float = 0.15, training: bool 
         tokenizer: its BertTokenizer.
         inputs: token_ids, segment_ids and padding_mask, (B, T) int32 each, nothing masked.
         seed, rate: as `mask_tokens`.
-        training: with dropout.
+        training: with dropout, if the model has any.
 
     Source: Devlin et al. 2018 (arXiv:1810.04805), section 3.1, task 1.
     """
