@@ -10,11 +10,13 @@ ROOT = Path(__file__).parent
 
 
 def pytest_configure(config) -> None:
-    record = tempfile.TemporaryDirectory(prefix="tf_study-progress-")
-    config.add_cleanup(record.cleanup)
+    scratch = tempfile.TemporaryDirectory(prefix="tf_study-", ignore_cleanup_errors=True)
+    config.add_cleanup(scratch.cleanup)
     os.environ |= {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-        "TF_STUDY_PROGRESS": record.name,
+        "TF_STUDY_PROGRESS": os.path.join(scratch.name, "progress"),
+        # nbval은 커널을 죽여서 끝내므로 노트북이 만든 임시 폴더는 여기서 치운다
+        "TMPDIR": scratch.name,
         "TF_STUDY_DATA": "embedded",
         "TF_STUDY_SCALE": "quick",
     }
