@@ -117,7 +117,7 @@ class TransformerEncoderBlock(_Block):
     multiple of h.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), section 3; norm_first: Xiong et al.
-    2020 (arXiv:2002.04745), table 1.
+    2020 (arXiv:2002.04745), figure 1.
     """
 
     def build(self, x_shape):
@@ -145,7 +145,7 @@ class TransformerDecoderBlock(_Block):
     `attention_norm`, `cross_attention`, `cross_norm`, `ffn_norm`, `W_1`, `W_2`.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), section 3; norm_first: Xiong et al.
-    2020 (arXiv:2002.04745), table 1.
+    2020 (arXiv:2002.04745), figure 1.
     """
 
     def build(self, x_shape, memory_shape):
