@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -33,29 +35,43 @@ def test_latency_wants_a_repeat():
         latency(lambda: None, repeats=0)
 
 
-def test_peak_memory_sees_a_peak_that_is_gone_and_keeps_functions_apart():
-    """The large function comes first: what it freed must not hide the small one."""
-    inner = 64
-
+@pytest.fixture(scope="module")
+def runs():
+    """One call that works and one that does not, side by side: both wait for imports."""
     def twice():
         np.ones(150 * MiB, np.uint8).sum()
         return np.ones(150 * MiB, np.uint8).sum()
 
-    peaks = peak_memory({
-        "large": twice,
-        "small": lambda: np.ones(inner * MiB, np.uint8).sum(),
-        "tensor": lambda: tf.ones([inner, MiB // 4]) + 1.0,
-        "nothing": lambda: None,
-    })
+    def broken():
+        raise ValueError("모양이\n다르다")
+
+    with ThreadPoolExecutor() as pool:
+        failing = pool.submit(peak_memory, {"fine": lambda: None, "broken": broken})
+        peaks = pool.submit(peak_memory, {
+            "large": twice,
+            "small": lambda: np.ones(64 * MiB, np.uint8).sum(),
+            "tensor": lambda: tf.ones([64, MiB // 4]) + 1.0,
+            "nothing": lambda: None,
+        })
+    return peaks.result(), failing.exception()
+
+
+def test_peak_memory_sees_a_peak_that_is_gone_and_keeps_functions_apart(runs):
+    """The large function comes first: what it freed must not hide the small one."""
+    peaks, _ = runs
     assert peaks["large"] == pytest.approx(150 * MiB, abs=10 * MiB)
-    assert peaks["small"] == pytest.approx(inner * MiB, abs=10 * MiB)
-    assert 2 * inner * MiB - 10 * MiB < peaks["tensor"] < 2 * inner * MiB + 60 * MiB
+    assert peaks["small"] == pytest.approx(64 * MiB, abs=10 * MiB)
+    assert 2 * 64 * MiB - 10 * MiB < peaks["tensor"] < 2 * 64 * MiB + 60 * MiB
     assert 0 <= peaks["nothing"] < 5 * MiB
 
 
-def test_peak_memory_names_the_function_that_failed():
-    def broken():
-        raise ValueError("모양이 다르다")
+def test_peak_memory_names_the_function_that_failed(runs):
+    _, error = runs
+    assert isinstance(error, RuntimeError)
+    assert str(error) == "함수를 실행하지 못했다. 'broken': ValueError: 모양이\n다르다"
 
-    with pytest.raises(RuntimeError, match=r"ValueError: 모양이 다르다 / 함수 'broken', 종료 코드 1"):
-        peak_memory({"broken": broken})
+
+def test_peak_memory_names_the_function_that_cannot_be_pickled():
+    lock = threading.Lock()
+    with pytest.raises(TypeError, match="피클할 수 없는 함수이다. 'locked': cannot pickle '_thread.lock'"):
+        peak_memory({"locked": lambda: lock})

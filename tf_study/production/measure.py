@@ -40,9 +40,10 @@ def peak_memory(functions: dict[str, Callable]) -> dict[str, int]:
             pickled (cloudpickle): build a `tf.function` and large tensors inside.
 
     Raises:
-        RuntimeError: a function failed; the text has its error, name and exit code.
+        TypeError: a function or something it closes over cannot be pickled.
+        RuntimeError: a function failed; the text has its name and its error or exit code.
     """
-    payload = {name: cloudpickle.dumps(f) for name, f in functions.items()}
+    payload = {name: _pickled(name, f) for name, f in functions.items()}
     path = os.pathsep.join(filter(None, sys.path))
     done = subprocess.run(
         [sys.executable, "-c", "import pickle, sys; pickle.load(sys.stdin.buffer)()"],
@@ -50,11 +51,22 @@ def peak_memory(functions: dict[str, Callable]) -> dict[str, int]:
         env=os.environ | {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""},
     )
     if done.returncode:
-        last_lines = done.stderr.decode().strip().splitlines()[-2:]
-        raise RuntimeError(f"함수를 실행하지 못했다. {' / '.join(last_lines)}")
-    return json.loads(done.stdout.splitlines()[-1])
+        last_lines = done.stderr.decode(errors="replace").strip().splitlines()[-2:]
+        raise RuntimeError(f"새 프로세스가 끝나지 못했다. {' / '.join(last_lines)}")
+    growth = json.loads(done.stdout.splitlines()[-1])
+    for name, result in growth.items():
+        if isinstance(result, str):
+            raise RuntimeError(f"함수를 실행하지 못했다. {name!r}: {result}")
+    return growth
 
 # %% ../../chapter08_production/04_performance_optimization.ipynb #02b4c0dd
+def _pickled(name: str, function: Callable) -> bytes:
+    try:
+        return cloudpickle.dumps(function)
+    except Exception as error:                             # 객체마다 다른 예외를 낸다
+        raise TypeError(f"피클할 수 없는 함수이다. {name!r}: {error}") from error
+
+
 class _Report:
     def __init__(self, payload: dict[str, bytes]):
         self.payload = payload
@@ -68,18 +80,21 @@ class _Report:
             child = context.Process(target=_send_growth, args=(function, sender))
             child.start()
             child.join()
-            if child.exitcode:
-                sys.exit(f"함수 {name!r}, 종료 코드 {child.exitcode}")
-            growth[name] = receiver.recv()
+            sent = receiver.poll()                         # 죽은 자식은 보낸 것이 없다
+            growth[name] = receiver.recv() if sent else f"종료 코드 {child.exitcode}"
         print("\n" + json.dumps(growth))
 
 
 def _send_growth(pickled: bytes, sender) -> None:
-    """Send the bytes by which the peak of the resident set grows over a call."""
-    function = pickle.loads(pickled)
-    tf.constant(0.0) + 1.0                                 # 실행기를 먼저 띄운다
-    before = psutil.Process().memory_info().rss
-    function()
+    """Send the bytes by which the peak of the resident set grows over a call, or its error."""
+    try:
+        function = pickle.loads(pickled)
+        tf.constant(0.0) + 1.0                             # 실행기를 먼저 띄운다
+        before = psutil.Process().memory_info().rss
+        function()
+    except Exception as error:
+        sender.send(f"{type(error).__name__}: {error}"[:2000])     # 관에 넘치지 않게
+        return
     unit = 1 if sys.platform == "darwin" else 1024         # macOS는 바이트, Linux는 KiB
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     sender.send(max(0, peak - before))
