@@ -212,7 +212,7 @@ def _expect_input_grid(net, samples):
     def scale(x):
         return float(scale_and_zero_point(x.min(), x.max())[0])
 
-    expect_close(net.input["quantization"][0], scale(samples), what="입력의 눈금 간격", rtol=0.01, causes={
+    expect_close(net.input["quantization"][0], scale(samples), what="입력의 스케일", rtol=0.01, causes={
         "대표 데이터의 첫 장만 썼다. 모두 차례로 낸다.": scale(samples[:1]),
         "대표 데이터를 255로 나누었다. 이미 모델이 배운 범위이다.": scale(samples / 255),
         "대표 데이터에 255를 곱했다. 모델이 배운 범위로 준다.": scale(samples * 255),
@@ -233,9 +233,9 @@ def _content():
 @exercise.task(
     "4. 정수로 추론하기",
     hints=(
-        "인터프리터를 만들고 텐서를 배정한 뒤, 입력과 출력의 `quantization`에서 간격과 영점을 둘씩 꺼낸다.",
+        "인터프리터를 만들고 텐서를 배정한 뒤, 입력과 출력의 `quantization`에서 스케일과 영점을 둘씩 꺼낸다.",
         "q = clip(round(x / s) + z, -128, 127)을 int8로 바꾼다. 처음의 배치는 1이므로 한 장씩 넣고 실행한다.",
-        "나온 int8을 더 넓은 정수로 바꾸고, 출력의 영점을 뺀 뒤 출력의 간격을 곱한다.",
+        "나온 int8을 더 넓은 정수로 바꾸고, 출력의 영점을 뺀 뒤 출력의 스케일을 곱한다.",
     ),
 )
 def check_predict_int8(predict_int8, rng):
@@ -263,20 +263,20 @@ def check_predict_int8(predict_int8, rng):
         with silent_stderr():
             found = predict_int8(content, x)
         expect_close(found, real(q), rtol=1e-4, atol=1e-4 * s_y, causes={
-            "정수를 그대로 돌려주었다. 출력의 간격과 영점으로 되돌린다.": run(q),
+            "정수를 그대로 돌려주었다. 출력의 스케일과 영점으로 되돌린다.": run(q),
             "범위 밖의 값을 자르지 않아 int8에서 넘쳤다. 바꾸기 전에 clip한다.": real(
                 (rounded + z).astype("int64").astype("int8")
             ),
             "반올림하지 않고 버렸다.": real(clip(np.trunc(x.astype("float64") / s + z))),
             "입력의 영점을 더하지 않았다.": real(clip(rounded)),
             "입력의 영점을 뺐다. 양자화에서는 더하고 되돌릴 때 뺀다.": real(clip(rounded - z)),
-            "간격으로 나누지 않았다.": real(clip(np.round(x) + z)),
-            "간격을 곱했다. 양자화에서는 나눈다.": real(clip(np.round(x * s) + z)),
+            "스케일로 나누지 않았다.": real(clip(np.round(x) + z)),
+            "스케일을 곱했다. 양자화에서는 나눈다.": real(clip(np.round(x * s) + z)),
             "출력의 영점을 빼지 않았다.": s_y * run(q),
             "출력의 영점을 더했다. 되돌릴 때는 뺀다.": s_y * (run(q) + z_y),
-            "되돌릴 때 입력의 간격을 썼다. 출력의 간격을 쓴다.": s * (run(q) - z_y),
+            "되돌릴 때 입력의 스케일을 썼다. 출력의 스케일을 쓴다.": s * (run(q) - z_y),
             "되돌릴 때 입력의 영점을 썼다. 출력의 영점을 쓴다.": s_y * (run(q) - z),
-            "되돌릴 때 입력의 간격과 영점을 썼다. 출력의 것을 쓴다.": s * (run(q) - z),
+            "되돌릴 때 입력의 스케일과 영점을 썼다. 출력의 것을 쓴다.": s * (run(q) - z),
             "int8인 채로 영점을 빼서 넘쳤다. 먼저 더 넓은 정수로 바꾼다.": s_y * (run(q) - z_y).astype("int8"),
             "첫 장의 결과가 되풀이된다. 실행할 때마다 결과를 꺼낸다.": np.repeat(real(q)[:1], len(x), axis=0),
             "마지막 장의 결과가 되풀이된다. 꺼낸 배열을 복사해 둔다.": np.repeat(real(q)[-1:], len(x), axis=0),
