@@ -279,8 +279,10 @@ def grouped_attention(q, k, v, attention_mask=None):
         scores = ops.reshape(scores, (B, G, R, T, S))
         scores = ops.where(attention_mask[..., None, None, :, :], scores, -1e30)
         scores = ops.reshape(scores, (B, G, R * T, S))
-    weights = ops.cast(ops.softmax(scores), v.dtype)
-    return ops.reshape(ops.matmul(weights, v), (B, H, T, d))
+    weights = ops.exp(scores - ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True)))
+    total = ops.sum(weights, axis=-1, keepdims=True)              # softmax의 분모는 나중에 나눈다
+    o = ops.matmul(ops.cast(weights, v.dtype), v) / ops.cast(total, v.dtype)
+    return ops.reshape(o, (B, H, T, d))
 
 
 @keras.saving.register_keras_serializable(package="tf_study")
