@@ -26,26 +26,26 @@ class KVCache(NamedTuple):
     place. Begin with `KVCache.empty`.
 
     Fields:
-        keys, values: (L, B, G, S, d), S the most tokens that it can hold.
+        keys, values: a (B, G, S, d) of each layer, S the most tokens that it can hold.
         filled: (B, S) bool, slots with a token that may be looked at.
         length: scalar int32, slots used so far (the same for all rows; padding is on the left).
     """
 
-    keys: tf.Tensor
-    values: tf.Tensor
+    keys: tuple[tf.Tensor, ...]
+    values: tuple[tf.Tensor, ...]
     filled: tf.Tensor
     length: tf.Tensor
 
     @classmethod
     def empty(cls, config: LlamaConfig, batch_size: int, max_length: int, dtype="float32") -> "KVCache":
         """A cache without tokens; `dtype` is the compute dtype of the model."""
-        shape = (config.num_hidden_layers, batch_size, config.num_key_value_heads, max_length, config.head_dim)
-        return cls(tf.zeros(shape, dtype), tf.zeros(shape, dtype),
-                   tf.zeros((batch_size, max_length), bool), tf.constant(0))
+        shape = (batch_size, config.num_key_value_heads, max_length, config.head_dim)
+        empty = (tf.zeros(shape, dtype),) * config.num_hidden_layers
+        return cls(empty, empty, tf.zeros((batch_size, max_length), bool), tf.constant(0))
 
     @property
     def max_length(self) -> int:
-        return self.keys.shape[3]
+        return self.keys[0].shape[2]
 
     def reserve(self, tokens, padding_mask=None):
         """Room for tokens (B, T): the mask (B, T, S), positions (B, T) and the next cache.
@@ -63,9 +63,11 @@ class KVCache(NamedTuple):
 
     def write(self, layer: int, k, v):
         """Keep k, v (B, G, T, d) of the tokens reserved last: all keys, all values, the next cache."""
-        start = (layer, 0, 0, self.length - ops.shape(k)[2], 0)
-        keys, values = ops.slice_update(self.keys, start, k[None]), ops.slice_update(self.values, start, v[None])
-        return keys[layer], values[layer], self._replace(keys=keys, values=values)
+        start = (0, 0, self.length - ops.shape(k)[2], 0)
+        keys, values = list(self.keys), list(self.values)
+        keys[layer] = ops.slice_update(keys[layer], start, k)
+        values[layer] = ops.slice_update(values[layer], start, v)
+        return keys[layer], values[layer], self._replace(keys=tuple(keys), values=tuple(values))
 
 # %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #492bf5af
 @dataclasses.dataclass(frozen=True)
