@@ -19,13 +19,15 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from projects.common.cli import UserError
+
 History = list[dict[str, float]]
 
 KEPT = 2  # 가장 새것이 깨졌을 때 돌아갈 하나를 더 남긴다
 META = "meta"  # 체크포인트 안에서 설정과 곡선이 든 항목
 
 
-class TrainingError(Exception):
+class TrainingError(UserError):
     """A run that cannot start or go on; the message is one Korean line for the user."""
 
 
@@ -69,7 +71,7 @@ def fit(
         ValueError: `epochs` is less than 1, the model is not built or not compiled.
     """
     _check(model, epochs)
-    config = json.loads(json.dumps(config | {"epochs": epochs}, ensure_ascii=False))
+    config = json.loads(json.dumps(config | {"epochs": epochs}))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
