@@ -51,12 +51,15 @@ class AnalyzerPool:
     def __init__(self, name: str, workers: int):
         if name not in ANALYZERS:
             raise ValueError(f"분석기는 {', '.join(ANALYZERS)} 가운데 하나여야 한다. 받은 값: {name!r}")
-        self._room = AHEAD * workers
+        self._workers = workers
         self._executor = ProcessPoolExecutor(
             workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(name,)
         )
 
     def __enter__(self) -> AnalyzerPool:
+        """Start the workers; their dictionaries load while the caller does something else."""
+        for _ in range(self._workers):
+            self._executor.submit(_analyze, [])
         return self
 
     def __exit__(self, *error) -> None:
@@ -78,7 +81,7 @@ class AnalyzerPool:
             for batch in batches:
                 if batch is not None:
                     flying.append((batch, self._executor.submit(_analyze, texts(batch))))
-                while flying and (batch is None or len(flying) >= self._room):
+                while flying and (batch is None or len(flying) >= AHEAD * self._workers):
                     yield _landed(*flying.popleft())
             while flying:
                 yield _landed(*flying.popleft())

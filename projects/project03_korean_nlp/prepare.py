@@ -32,7 +32,7 @@ from projects.project03_korean_nlp.text import (
 FORMAT = 1  # 샤드의 내용이 달라지게 고치면 올린다
 
 
-class PrepareError(Exception):
+class PrepareError(cli.UserError):
     """The data cannot be prepared; the message is one Korean line for the user."""
 
 
@@ -226,10 +226,11 @@ def load_summary(folder: Path) -> dict:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="prepare", description=__doc__)
+    parser = cli.Parser(prog="python -m projects.project03_korean_nlp.prepare", description=__doc__)
     parser.add_argument("files", nargs="+", metavar="FILE", help="글 파일(한 줄에 한 편) 또는 .jsonl, .ndjson")
     parser.add_argument("--out", type=Path, default=cli.BUILD / "prepared", help="샤드를 둘 폴더 (기본: %(default)s)")
-    cli.add_pool_options(parser)
+    cli.add_analyzer(parser)
+    cli.add_workers(parser)
     parser.add_argument("--text-field", default="text", help="JSON에서 글의 이름 (기본: %(default)s)")
     parser.add_argument("--topic-field", default="topic", help="JSON에서 주제의 이름. 없어도 된다 (기본: %(default)s)")
     parser.add_argument("--max-chars", type=cli.at_least(1), default=2000, help="글의 최대 글자 수 (기본: %(default)s)")
@@ -251,4 +252,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(main, PrepareError))
+    cli.run(main)
