@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).parent
 
@@ -20,3 +24,18 @@ def pytest_configure(config) -> None:
         "TF_STUDY_DATA": "embedded",
         "TF_STUDY_SCALE": "quick",
     }
+
+
+class LoadExerciseScheduling(LoadFileScheduling):
+    """A file is one worker's, as with `--dist loadfile`, but of tests/test_practice.py an exercise is."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, rest = nodeid.partition("::")
+        exercise = re.search(r"chapter\d\d_ex\d\d", rest)
+        return f"{file}::{exercise[0]}" if exercise and file.endswith("test_practice.py") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    if config.getvalue("dist") == "loadfile":
+        return LoadExerciseScheduling(config, log)
