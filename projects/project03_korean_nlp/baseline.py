@@ -10,7 +10,7 @@ import tensorflow as tf
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from projects.project03_korean_nlp.model import Part, _chosen
+from projects.project03_korean_nlp.model import Part, selected
 from projects.project03_korean_nlp.shards import read_batches
 
 STRENGTHS = (0.1, 1.0, 10.0)  # 규제의 역수. 검증 데이터로 고른다
@@ -28,7 +28,7 @@ def load(part: Part) -> Labelled:
     """Return the part's documents that carry a topic."""
     morphemes, topics, places = [], [], []
     for batch in read_batches(part.folder):
-        chosen = _chosen(batch, part)
+        chosen = selected(batch, part)
         words = tf.ragged.boolean_mask(batch["morphemes"], chosen).to_list()
         morphemes += [[word.decode() for word in row] for row in words]
         topics += [topic.decode() for topic in batch["topic"].numpy()[chosen]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from projects.common.cli import UserError
+from projects.common.files import write_whole
 from projects.project03_korean_nlp.shards import SPEC, digest, read_batches, write_json
 from projects.project03_korean_nlp.text import BUCKETS
 from tf_study.data_pipeline.tfrecord import read_shards
@@ -53,7 +53,7 @@ def survey(part: Part) -> Survey:
     """
     counts, topics, longest = Counter(), Counter(), 0
     for batch in read_batches(part.folder):
-        chosen = _chosen(batch, part)
+        chosen = selected(batch, part)
         morphemes = tf.ragged.boolean_mask(batch["morphemes"], chosen)
         counts.update(word.decode() for word in morphemes.flat_values.numpy())
         topics.update(topic.decode() for topic in tf.boolean_mask(batch["topic"], chosen).numpy())
@@ -64,7 +64,8 @@ def survey(part: Part) -> Survey:
     return Survey(words[:VOCABULARY], sorted(topics), min(longest, LONGEST), topics.total())
 
 
-def _chosen(batch: dict, part: Part) -> tf.Tensor:
+def selected(batch: dict, part: Part) -> tf.Tensor:
+    """Return (B,) which of a batch of `read_batches` the part holds and carry a topic."""
     inside = (batch["bucket"] >= part.first) & (batch["bucket"] < part.last)
     return inside & (batch["topic"] != "")
 
@@ -75,7 +76,7 @@ def examples(part: Part, found: Survey) -> tf.data.Dataset:
 
     def encode(batch: dict) -> tuple[tf.Tensor, tf.Tensor]:
         numbers = words(batch["morphemes"].to_tensor("", shape=(None, found.length)))
-        return tf.cast(numbers, tf.int32), tf.cast(topics(batch["topic"]), tf.int32) - 1, _chosen(batch, part)
+        return tf.cast(numbers, tf.int32), tf.cast(topics(batch["topic"]), tf.int32) - 1, selected(batch, part)
 
     parsed = read_shards(part.folder).batch(PARSED).map(lambda records: tf.io.parse_example(records, SPEC))
     rows = parsed.map(encode).unbatch()
@@ -113,11 +114,8 @@ def save(model: keras.Sequential, found: Survey, settings: dict, folder: Path) -
     settings.json carries the hash of model.keras and is written last: a folder between two models is
     noticed by `TopicModel`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     whole = keras.Sequential([keras.Input((None,), dtype="string"), lookup(found.vocabulary), *model.layers])
-    part = folder / "unfinished.keras"
-    whole.save(part)
-    os.replace(part, folder / "model.keras")
+    write_whole(folder / "model.keras", whole.save)
     content = settings | {"topics": found.topics, "length": found.length, "model": digest(folder / "model.keras")}
     write_json(folder / "settings.json", content)
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import filelock
 from tqdm import tqdm
 
+from projects.common.files import write_whole
 from projects.project03_korean_nlp import analysis, cli
 from projects.project03_korean_nlp.analysis import Analysis, AnalyzerPool
 from projects.project03_korean_nlp.text import (
@@ -139,24 +140,24 @@ def _begin(out: Path, described: dict) -> None:
 
 def _write(
     files: list[str], out: Path, settings: Settings, ranges: list[Range], workers: int, progress: bool
-) -> list[dict]:
-    """Make the shards that are not there yet; return the manifests of all."""
+) -> Iterator[dict]:
+    """Make the shards that are not there yet; return the manifests of all, read one by one."""
     from projects.project03_korean_nlp.shards import Shard
 
     described = settings.described()
-    shards = [Shard(out, i, len(ranges), _hash([described, r])) for i, r in enumerate(ranges)]
-    manifests = {i: found for i, shard in enumerate(shards) if (found := shard.manifest())}
-    missing = [i for i in range(len(shards)) if i not in manifests]
-    if manifests and progress:
-        print(f"끝난 샤드 {len(manifests)}/{len(shards)}개는 다시 만들지 않는다.", file=sys.stderr)
+    shards = [Shard(out, i, len(ranges), _hash([described, found])) for i, found in enumerate(ranges)]
+    missing = [i for i, shard in enumerate(shards) if not shard.finished()]
+    done = len(shards) - len(missing)
+    if done and progress:
+        print(f"끝난 샤드 {done}/{len(shards)}개는 다시 만들지 않는다.", file=sys.stderr)
     if missing:
-        bar = tqdm(total=sum(r.lines for r in ranges), unit="줄", file=sys.stderr, disable=not progress)
-        bar.update(sum(ranges[i].lines for i in manifests))
-        with bar, AnalyzerPool(settings.analyzer, workers) as pool:
-            analyzed = pool.map(_batches(files, settings.reader, ranges, missing), Batch.texts)
-            for i, group in itertools.groupby(analyzed, key=lambda pair: pair[0].shard):
-                manifests[i] = shards[i].write(_rows(group, bar))
-    return [manifests[i] for i in range(len(shards))]
+        total = sum(ranges[i].lines for i in missing)
+        with tqdm(total=total, unit="줄", file=sys.stderr, disable=not progress) as bar:
+            with AnalyzerPool(settings.analyzer, workers) as pool:
+                analyzed = pool.map(_batches(files, settings.reader, ranges, missing), Batch.texts)
+                for i, group in itertools.groupby(analyzed, key=lambda pair: pair[0].shard):
+                    shards[i].write(_rows(group, bar))
+    return (shard.manifest() for shard in shards)
 
 
 def _batches(files: list[str], reader: Reader, ranges: list[Range], missing: list[int]) -> Iterator[Batch]:
@@ -189,25 +190,29 @@ def joined(document: Document, result: Analysis) -> tuple[Document, list[str]] |
     return document, result
 
 
-def _finish(out: Path, described: dict, manifests: list[dict]) -> dict:
+def _finish(out: Path, described: dict, manifests: Iterator[dict]) -> dict:
     from projects.project03_korean_nlp.shards import write_json
 
-    topics, reasons = Counter(), Counter()
-    part = out / "bad.jsonl.part"
-    with part.open("w", encoding="utf-8") as file:
-        for manifest in manifests:
-            topics.update(manifest["topics"])
-            for bad in manifest["bad"]:
-                reasons[bad["reason"]] += 1
-                file.write(json.dumps(bad, ensure_ascii=False) + "\n")
-    part.replace(out / "bad.jsonl")
+    topics, reasons, hashes, morphemes = Counter(), Counter(), [], 0
+
+    def write(part: Path) -> None:
+        nonlocal morphemes
+        with part.open("w", encoding="utf-8") as file:
+            for manifest in manifests:
+                topics.update(manifest["topics"])
+                reasons.update(bad["reason"] for bad in manifest["bad"])
+                hashes.append(manifest["tfrecord"])
+                morphemes += manifest["morphemes"]
+                file.writelines(json.dumps(bad, ensure_ascii=False) + "\n" for bad in manifest["bad"])
+
+    write_whole(out / "bad.jsonl", write)
     summary = described | {
-        "shards": len(manifests),
+        "shards": len(hashes),
         "documents": topics.total(),
-        "morphemes": sum(manifest["morphemes"] for manifest in manifests),
+        "morphemes": morphemes,
         "topics": dict(sorted(topics.items())),
         "bad": dict(sorted(reasons.items())),
-        "content": _hash([manifest["tfrecord"] for manifest in manifests]),
+        "content": _hash(hashes),
     }
     write_json(out / "dataset.json", summary)
     return summary

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from projects.common.files import write_whole
 from projects.project03_korean_nlp.text import BadLine, Document, bucket
 from tf_study.data_pipeline.tfrecord import shard_paths
 
@@ -48,10 +49,9 @@ def _feature(values: list) -> tf.train.Feature:
 
 
 def write_json(path: Path, value) -> None:
-    """Write beside, then rename: the file is there as a whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    """Write the file as a whole or not at all."""
+    content = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+    write_whole(path, lambda part: part.write_text(content, encoding="utf-8"))
 
 
 def digest(path: Path) -> str:
@@ -73,19 +73,21 @@ class Shard:
         self._name = f"{index:05d}-of-{count:05d}.tfrecord"
         self._path = folder / self._name
         self._manifest = folder / f"{index:05d}.json"
-        self._part = folder / "unfinished.part"  # shard_paths가 찾는 이름이 아니다
+        self._part = folder / "unfinished.part"  # write_whole의 이름은 shard_paths의 무늬에 걸린다
 
-    def manifest(self) -> dict | None:
-        """Return what is known of the finished shard; None if it is not there or not whole."""
+    def finished(self) -> bool:
+        """Return whether the shard is there, whole, and made of the same source."""
         try:
-            manifest = json.loads(self._manifest.read_text(encoding="utf-8"))
-            whole = manifest["source"] == self.source and manifest["tfrecord"] == digest(self._path)
+            manifest = self.manifest()
+            return manifest["source"] == self.source and manifest["tfrecord"] == digest(self._path)
         except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return manifest if whole else None
+            return False
 
-    def write(self, rows: Iterable[tuple[Document, list[str]] | BadLine]) -> dict:
-        """Write the documents, then the manifest with the bad lines; return the manifest."""
+    def manifest(self) -> dict:
+        return json.loads(self._manifest.read_text(encoding="utf-8"))
+
+    def write(self, rows: Iterable[tuple[Document, list[str]] | BadLine]) -> None:
+        """Write the documents, then the manifest with the bad lines."""
         counts: dict[str, int] = {}
         bad, morphemes = [], 0
         with tf.io.TFRecordWriter(str(self._part)) as writer:
@@ -97,15 +99,9 @@ class Shard:
                     counts[row[0].topic] = counts.get(row[0].topic, 0) + 1
                     morphemes += len(row[1])
         os.replace(self._part, self._path)
-        manifest = {
-            "source": self.source,
-            "tfrecord": digest(self._path),
-            "topics": dict(sorted(counts.items())),
-            "morphemes": morphemes,
-            "bad": bad,
-        }
+        manifest = {"source": self.source, "tfrecord": digest(self._path), "morphemes": morphemes}
+        manifest |= {"topics": dict(sorted(counts.items())), "bad": bad}
         write_json(self._manifest, manifest)  # 이것이 있어야 끝난 샤드이다
-        return manifest
 
 
 def read_batches(folder: Path | str, size: int = BATCH) -> Iterator[dict]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
+from projects.common.files import write_whole
 from projects.project03_korean_nlp import cli
 from projects.project03_korean_nlp.prepare import Settings, load_summary, prepare
 from tf_study.course.data import topics_ko
@@ -22,11 +22,8 @@ def embedded(out: Path, analyzer: str, workers: int) -> tuple[Path, Path]:
     print(topics_ko.describe(), file=sys.stderr)
     for name, (texts, labels) in zip(("train", "test"), topics_ko.load_data()):
         lines = [json.dumps({"text": t, "topic": topics_ko.TOPICS[y]}, ensure_ascii=False) for t, y in zip(texts, labels)]
-        file = out / f"{name}.jsonl"
-        out.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        os.replace(part, file)
+        file, content = out / f"{name}.jsonl", "\n".join(lines) + "\n"
+        write_whole(file, lambda part: part.write_text(content, encoding="utf-8"))
         folders.append(out / f"{name}-{analyzer}")
         prepare([str(file)], folders[-1], Settings(analyzer=analyzer), workers)
     return folders[0], folders[1]
