@@ -45,7 +45,7 @@ def calibration(evaluation: Evaluation) -> Figure:
     ):  # fmt: skip
         for i, (mean, share, count) in enumerate(reliability(p.max(axis=1), evaluation.right)):
             low, high = wilson(round(share * count), count)
-            ax.errorbar(mean, share, [[share - low], [high - share]], marker=marker, color=color, capsize=3,
+            ax.errorbar(mean, share, [[max(0.0, share - low)], [max(0.0, high - share)]], marker=marker, color=color, capsize=3,
                         label=f"{name} (ECE {ece:.3f})" if i == 0 else None)
     ax.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="평균 확신도", ylabel="맞은 비율 (95 % 윌슨 구간)")
     ax.set_title(f"온도 {evaluation.temperature:.2f}로 나누면 ECE {before:.3f} → {after:.3f}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import tensorflow as tf
 
@@ -36,10 +38,10 @@ def epoch_batches(
 
 def _pictures(paths: list[str], labels: np.ndarray, side: int) -> tf.data.Dataset:
     def read(path, label):
-        image = tf.numpy_function(lambda p: read_image(p.decode(), side), [path], tf.uint8, stateful=False)
+        image = tf.numpy_function(lambda p: read_image(os.fsdecode(p), side), [path], tf.uint8, stateful=False)
         return tf.cast(tf.ensure_shape(image, (side, side, 3)), tf.float32), label
 
-    return tf.data.Dataset.from_tensor_slices((paths, labels)).map(read, tf.data.AUTOTUNE)
+    return tf.data.Dataset.from_tensor_slices((list(map(os.fsencode, paths)), labels)).map(read, tf.data.AUTOTUNE)
 
 
 def augment(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
