@@ -22,7 +22,7 @@ from projects.project02_sentiment_analysis.service import NotReady, Service
 PAGE = Path(__file__).parent / "page.html"
 # 페이지는 자기 안의 것만 쓰고 이 서버에만 묻는다
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
-FAILURES = {408: "본문이 늦게 온다", 413: "본문이 너무 크다", 422: "요청이 틀렸다", 429: "줄이 가득 찼다",
+FAILURES = {400: "본문을 읽지 못했다", 408: "본문이 늦게 온다", 413: "본문이 너무 크다", 422: "요청이 틀렸다", 429: "줄이 가득 찼다",
             503: "준비되지 않았다", 504: "시간이 지났다"}  # fmt: skip
 
 HTTP = {404: ("not_found", "없는 경로이다"), 405: ("method", "이 경로에 없는 메서드이다")}

@@ -14,7 +14,7 @@ from projects.project02_sentiment_analysis.logs import log
 from projects.project02_sentiment_analysis.metrics import Metrics
 from projects.project02_sentiment_analysis.schema import Error, Failure, Problem
 
-SWALLOWED = 16  # 너무 큰 본문은 한계의 몇 배까지 읽어 버린다. 그래야 보내던 손님이 답을 읽는다
+SWALLOWED = 2**23  # 너무 큰 본문은 이만큼까지 읽어 버린다. 그래야 보내던 손님이 답을 읽는다
 LEFT = 499  # 답하기 전에 손님이 떠났다. nginx가 로그에 쓰는 수이다
 OTHER = "(다른 경로)"  # 경로마다 지표를 만들면 아무 경로나 부르는 손님이 메모리를 채운다
 
@@ -91,7 +91,7 @@ class Gate:
         chunks, size, more = [], 0, True
         try:
             async with asyncio.timeout(self.timeout):
-                while more and size <= SWALLOWED * self.limit:
+                while more and size <= max(SWALLOWED, self.limit):
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise Disconnected

@@ -110,7 +110,8 @@ def problems(errors: Sequence[Any]) -> list[Problem]:
     """Pydantic's errors in Korean. What the client sent is not repeated."""
     found = []
     for error in errors:
-        where = ".".join(str(part) for part in error["loc"] if part != "body")
+        loc = () if error["type"] == "json_invalid" else error["loc"]
+        where = ".".join(str(part) for part in loc if part != "body")
         what = _PROBLEMS.get(error["type"], "값이 맞지 않는다").format_map(error.get("ctx", {}))
         found.append(Problem(where=where or "body", what=what))
     return found
