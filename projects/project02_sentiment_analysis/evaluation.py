@@ -54,7 +54,8 @@ def report(predictions: Mapping[str, np.ndarray], labels: np.ndarray, kinds: np.
         "accuracy": {name: accuracy_interval(r) for name, r in right.items()},
         "against": {name: paired_difference(right[served], right[name]) for name in others},
         "kinds": {} if kinds is None else {
-            kind: {name: accuracy_interval(r[kinds == kind]) for name, r in right.items()} for kind in KINDS
+            kind: {name: accuracy_interval(r[kinds == kind]) for name, r in right.items()}
+            for kind in KINDS if (kinds == kind).any()
         },
     }  # fmt: skip
 

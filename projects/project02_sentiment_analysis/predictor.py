@@ -33,7 +33,7 @@ class Explanation(NamedTuple):
     """Log odds of 'positive' = `baseline` + the sum of the tokens' weights."""
 
     tokens: list[tuple[str, float]]
-    baseline: float  # 모든 토큰이 [MASK]일 때의 로그 오즈
+    baseline: float  # 모든 토큰이 [UNK]일 때의 로그 오즈
 
 
 class Predictor:
@@ -53,6 +53,7 @@ class Predictor:
         model = keras_hub.models.BertTextClassifier.from_preset(str(registry.model_folder(version)))
         self.length = model.preprocessor.sequence_length
         self._tokenizer = model.preprocessor.tokenizer
+        self._unknown = self._tokenizer.token_to_id("[UNK]")
         self._lengths = [n for n in LENGTHS if n < self.length] + [self.length]
         self._sizes = [2**i for i in range((max_batch - 1).bit_length() + 1)]
         self._embed, self._head = _halves(model)
@@ -85,7 +86,7 @@ class Predictor:
         """Score texts and share each log odds out over its tokens by integrated gradients.
 
         Source: Sundararajan, Taly & Yan 2017 (arXiv:1703.01365), equation 1; the path goes from the text
-        with every token hidden by [MASK] to the text.
+        with every token unknown ([UNK]) to the text.
         """
         return [self._explain(tokens) for tokens in self._tokens(texts)]
 
@@ -109,7 +110,7 @@ class Predictor:
 
     def _score(self, tokens: np.ndarray, positive: float) -> Score:
         read = tokens[: self.length - 2]
-        unknown = float(np.mean(read == self._tokenizer.token_to_id("[UNK]"))) if len(read) else 0.0
+        unknown = float(np.mean(read == self._unknown)) if len(read) else 0.0
         return Score(float(positive), len(read), unknown, len(tokens) > len(read))
 
     def _log_odds(self, ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -137,7 +138,7 @@ class Predictor:
         ids, mask = self._pad([tokens], 1)
         count = min(len(tokens), self.length - 2)
         hidden = ids.copy()
-        hidden[0, 1 : count + 1] = self._tokenizer.mask_token_id
+        hidden[0, 1 : count + 1] = self._unknown
         weights, odds, baseline = self._attribute(ids, hidden, mask)
         names = [self._tokenizer.id_to_token(int(i)) for i in tokens[:count]]
         shares = [float(weight) for weight in weights.numpy()[1 : count + 1]]
