@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,15 +66,15 @@ def build_classifier(backbone: str, weights: str, side: int, classes: int) -> ke
 
 
 def _b0(weights: str, side: int) -> keras.Model:
+    build = functools.partial(keras.applications.EfficientNetV2B0, include_top=False, input_shape=(side, side, 3))
+    if weights != IMAGENET:
+        return build(weights=None)
     try:
-        return keras.applications.EfficientNetV2B0(
-            include_top=False, weights=IMAGENET if weights == IMAGENET else None, input_shape=(side, side, 3)
-        )
+        with contextlib.redirect_stdout(sys.stderr):  # 내려받는 진행을 stdout에 적는다
+            return build(weights=IMAGENET)
     except Exception as error:  # Keras는 내려받지 못하면 Exception을 그대로 낸다
-        if weights != IMAGENET:
-            raise
         raise UserError(
-            f"ImageNet의 가중치를 내려받을 네트워크가 있어야 한다. {error}. 없으면 --weights random이나 파일을 준다."
+            f"ImageNet의 가중치를 내려받을 수 있어야 한다. {error}. 네트워크가 없으면 --weights random이나 파일을 준다."
         ) from error
 
 
@@ -128,6 +131,11 @@ def compile_stage(model: keras.Model, stage: str, plan: Plan, steps: int, pretra
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
+
+
+def without_training(model: keras.Model) -> keras.Model:
+    """The same layers without optimizer and loss: a third of the file."""
+    return keras.Sequential([keras.Input(model.input_shape[1:], name="pixels"), *model.layers])
 
 
 def load_classifier(path: Path) -> keras.Model:

@@ -14,20 +14,22 @@ from pathlib import Path
 from projects.common import cli
 from projects.common.files import write_whole
 from tf_study import course
+from tf_study.course.data import flowers
 
 OUT = Path("build/project01")
 LISTED = 20  # 터미널에 보일 문제의 수. 나머지는 data.json에 있다
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    options = parse(arguments)
     course.setup(seed=options.seed)
     summary = train(options)
     print(json.dumps(summary, ensure_ascii=False))
     return 0
 
 
-def _parser() -> cli.Parser:
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command's arguments."""
     real = os.environ.get("TF_STUDY_DATA") == "real"
     parser = cli.Parser(prog="train", description="그림 폴더(클래스마다 하위 폴더 하나)로 분류기를 학습한다.")
     parser.add_argument("--data", type=Path, help="그림 폴더 (기본: 꽃. TF_STUDY_DATA=real이면 tf_flowers 원본)")
@@ -41,7 +43,7 @@ def _parser() -> cli.Parser:
     parser.add_argument("--epochs", type=_positive, help="둘째 단계: 백본까지 배우는 에포크")
     parser.add_argument("--batch", type=_positive, default=32, help="배치의 크기 (기본: 32)")
     parser.add_argument("--seed", type=_natural, default=0, help="나누기, 초기화, 섞기, 증강의 시드 (기본: 0)")
-    return parser
+    return parser.parse_args(arguments)
 
 
 def _natural(text: str, least: int = 0) -> int:
@@ -54,10 +56,10 @@ def _positive(text: str) -> int:
     return _natural(text, least=1)
 
 
-def train(options, progress: bool = True) -> dict:
+def train(options: argparse.Namespace, progress: bool = True) -> dict:
     """Validate the folder, train both stages and write the run; return its summary.
 
-    `options` has the attributes of the command's arguments. Files in `options.out`: data.json (the
+    `options` comes from `parse`. Files in `options.out`: data.json (the
     folder as validated and split), head/ and fine/ (checkpoints, TensorBoard), model.keras,
     labels.json (classes, temperature), run.json (configuration and curves).
 
@@ -67,8 +69,10 @@ def train(options, progress: bool = True) -> dict:
     from projects.common.training import fit
     from projects.project01_image_classifier import calibration, folder, model as models, pipeline
 
-    dataset = folder.validate(options.data or _default_data(), options.seed, progress)
+    dataset = folder.validate(options.data or flowers.directory(), options.seed, progress)
     if progress:
+        if not options.data:
+            print(flowers.describe(), file=sys.stderr)
         _list(dataset)
     plan = _plan(options)
     train_set, validation_set = dataset.of("train"), dataset.of("validation")
@@ -91,21 +95,13 @@ def train(options, progress: bool = True) -> dict:
                             validation=validation, progress=progress)
     logits = models.logits_of(net, validation)
     temperature = calibration.fit_temperature(logits, validation_set[1])
-    _write_run(options.out, dataset, net, temperature, {"config": config, "curves": curves})
+    _write_run(options.out, dataset, models.without_training(net), temperature, {"config": config, "curves": curves})
     right = int((logits.argmax(axis=1) == validation_set[1]).sum())
     return {
         "model": str(options.out / "model.keras"), "classes": dataset.classes,
         "pictures": {split: len(dataset.of(split)[0]) for split in folder.SPLITS}, "left_out": len(dataset.problems),
         "validation_accuracy": round(right / len(logits), 4), "temperature": round(temperature, 3),
     }  # fmt: skip
-
-
-def _default_data() -> Path:
-    """The flowers as a folder of files, written out on first use."""
-    from tf_study.course.data import flowers
-
-    print(flowers.describe(), file=sys.stderr)
-    return flowers.directory()
 
 
 def _plan(options):
