@@ -10,7 +10,8 @@ import tensorflow as tf
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from projects.project03_korean_nlp.model import Part, selected
+from projects.project03_korean_nlp.model import selected
+from projects.project03_korean_nlp.prepare import Part
 from projects.project03_korean_nlp.shards import read_batches
 
 STRENGTHS = (0.1, 1.0, 10.0)  # 규제의 역수. 검증 데이터로 고른다

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from projects.common.cli import UserError
 from projects.common.files import write_whole
+from projects.project03_korean_nlp.prepare import Part
 from projects.project03_korean_nlp.shards import SPEC, digest, read_batches, write_json
-from projects.project03_korean_nlp.text import BUCKETS
 from tf_study.data_pipeline.tfrecord import read_shards
 from tf_study.nlp.classification import build_bilstm
 from tf_study.training_mechanics.schedules import WarmupCosine
@@ -26,14 +26,6 @@ PARSED = 512
 
 UNITS, DIMENSION, DROPOUT = 32, 48, 0.3
 BATCH, PEAK_RATE, WARMUP = 64, 4e-3, 0.1
-
-
-class Part(NamedTuple):
-    """Some of a prepared folder's documents: those whose bucket is in first..last-1."""
-
-    folder: Path
-    first: int = 0
-    last: int = BUCKETS
 
 
 class Survey(NamedTuple):

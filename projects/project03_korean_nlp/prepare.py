@@ -21,6 +21,7 @@ from projects.common.files import write_whole
 from projects.project03_korean_nlp import analysis, cli
 from projects.project03_korean_nlp.analysis import Analysis, AnalyzerPool
 from projects.project03_korean_nlp.text import (
+    BUCKETS,
     BadLine,
     Document,
     Line,
@@ -216,6 +217,14 @@ def _finish(out: Path, described: dict, manifests: Iterator[dict]) -> dict:
     }
     write_json(out / "dataset.json", summary)
     return summary
+
+
+class Part(NamedTuple):
+    """Some of a prepared folder's documents: those whose bucket is in first..last-1."""
+
+    folder: Path
+    first: int = 0
+    last: int = BUCKETS
 
 
 def load_summary(folder: Path) -> dict:

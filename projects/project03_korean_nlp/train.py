@@ -6,91 +6,112 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from projects.common.files import write_whole
-from projects.project03_korean_nlp import cli
-from projects.project03_korean_nlp.prepare import Settings, load_summary, prepare
+from projects.project03_korean_nlp import cli, evaluate
+from projects.project03_korean_nlp.prepare import Part, Settings, load_summary, prepare
 from tf_study.course.data import topics_ko
+
+if TYPE_CHECKING:
+    from projects.project03_korean_nlp.baseline import Labelled
 
 VALIDATION, TEST = 10, 20  # --test가 없으면 버킷 0–9가 검증, 10–19가 시험 데이터이다
 BAGS = {"형태소 주머니": 1, "형태소 1–3 주머니": 3}
 
 
-def embedded(out: Path, analyzer: str, workers: int) -> tuple[Path, Path]:
+def embedded(out: Path, analyzer: str, workers: int, progress: bool = True) -> tuple[Path, Path]:
     """Write the embedded corpus as JSON lines and prepare it; return the folders of training and test."""
     folders = []
-    print(topics_ko.describe(), file=sys.stderr)
     for name, (texts, labels) in zip(("train", "test"), topics_ko.load_data()):
-        lines = [json.dumps({"text": t, "topic": topics_ko.TOPICS[y]}, ensure_ascii=False) for t, y in zip(texts, labels)]
-        file, content = out / f"{name}.jsonl", "\n".join(lines) + "\n"
+        rows = [{"text": text, "topic": topics_ko.TOPICS[y]} for text, y in zip(texts, labels)]
+        content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        file = out / f"{name}.jsonl"
         write_whole(file, lambda part: part.write_text(content, encoding="utf-8"))
         folders.append(out / f"{name}-{analyzer}")
-        prepare([str(file)], folders[-1], Settings(analyzer=analyzer), workers)
+        prepare([str(file)], folders[-1], Settings(analyzer=analyzer), workers, progress)
     return folders[0], folders[1]
 
 
-def train(data: Path, test: Path | None, out: Path, epochs: int, seed: int) -> dict:
-    """Train on a prepared folder, write the model and return the comparison on the test documents.
+def split(data: Path, test: Path | None) -> dict[str, Part]:
+    """Return the training, validation and test parts of one prepared folder or of two.
 
     Raises:
-        UserError: a folder is not prepared, by another analyser than the other, or names too few topics;
-            or `out` holds another run.
+        UserError: a folder is not prepared, or by another analyser than the other.
+    """
+    packages = [load_summary(folder)["settings"]["package"] for folder in (data, test or data)]
+    if len(set(packages)) > 1:
+        raise cli.UserError(f"훈련과 시험 데이터의 분석기가 같아야 한다. 훈련: {packages[0]}, 시험: {packages[1]}")
+    return {
+        "train": Part(data, VALIDATION if test else TEST),
+        "valid": Part(data, 0, VALIDATION),
+        "test": Part(test) if test else Part(data, VALIDATION, TEST),
+    }
+
+
+def learn(parts: dict[str, Part], out: Path, epochs: int, seed: int, progress: bool = True) -> list[dict]:
+    """Train the BiLSTM, or go on where a killed run stopped; write `out`/model and return the curve.
+
+    Raises:
+        UserError: the documents name fewer than two topics, or `out` holds another run.
     """
     import tensorflow as tf
 
     from projects.common.training import TrainingError, fit
     from projects.project03_korean_nlp import model as models
 
-    prepared = load_summary(data)
-    analyzer, package = prepared["settings"]["analyzer"], prepared["settings"]["package"]
-    if test and load_summary(test)["settings"]["package"] != package:
-        raise cli.UserError(f"훈련과 시험 데이터의 분석기가 같아야 한다. 훈련: {package}, 시험: {test}")
-    parts = {
-        "train": models.Part(data, VALIDATION if test else TEST),
-        "valid": models.Part(data, 0, VALIDATION),
-        "test": models.Part(test) if test else models.Part(data, VALIDATION, TEST),
-    }
     found = models.survey(parts["train"])
     steps = -(-found.documents // models.BATCH)
     model = models.build(found, epochs * steps)
     rows = models.examples(parts["train"], found)
 
-    def epoch_data(epoch: int):
+    def epoch_data(epoch: int) -> tf.data.Dataset:
         shuffled = rows.shuffle(models.SHUFFLE, seed=seed * 10_000 + epoch).batch(models.BATCH)
         return shuffled.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
 
+    prepared = load_summary(parts["train"].folder)
     config = {
         "data": prepared["content"],
+        "documents": found.documents,
         "vocabulary": len(found.vocabulary),
         "model": [models.UNITS, models.DIMENSION, models.DROPOUT],
         "rate": [models.BATCH, models.PEAK_RATE, models.WARMUP],
         "seed": seed,
     }
-    validation = models.examples(parts["valid"], found).batch(models.PARSED)
+    options = {"epochs": epochs, "folder": out / "run", "config": config, "progress": progress}
     try:
-        history = fit(model, epoch_data, epochs=epochs, folder=out / "run", config=config, validation=validation)
+        history = fit(model, epoch_data, validation=models.examples(parts["valid"], found).batch(models.PARSED), **options)
     except TrainingError as error:
         raise cli.UserError(str(error)) from None
-    models.save(model, found, {"analyzer": analyzer, "package": package}, out / "model")
-    return compare(parts, out / "model", history)
+    settings = {name: prepared["settings"][name] for name in ("analyzer", "package")}
+    models.save(model, found, settings, out / "model")
+    return history
 
 
-def compare(parts: dict, folder: Path, history: list[dict]) -> dict:
-    """Return accuracies of the model and of the bags on the same test documents."""
-    from projects.project03_korean_nlp import baseline, evaluate
+def predict(parts: dict[str, Part], folder: Path) -> tuple[Labelled, dict[str, np.ndarray]]:
+    """Return the test documents and what the model and the bags say of them.
+
+    The bags are fitted here, on the documents that the model was trained on, and tuned on the validation
+    documents.
+    """
+    from projects.project03_korean_nlp import baseline
     from projects.project03_korean_nlp.model import TopicModel
 
     train, valid, test = (baseline.load(parts[name]) for name in ("train", "valid", "test"))
-    model = TopicModel(folder)
     predicted = {name: baseline.Bag(n, train, valid).predict(test.morphemes) for name, n in BAGS.items()}
-    predicted["BiLSTM"] = evaluate.topics_of(model(test.morphemes), model.topics)
+    model = TopicModel(folder)
+    return test, predicted | {"BiLSTM": evaluate.topics_of(model(test.morphemes), model.topics)}
+
+
+def compare(test: Labelled, predicted: dict[str, np.ndarray]) -> dict:
+    """Return accuracies with intervals, and the BiLSTM against each bag on the same documents."""
+    right = {name: topics == test.topics for name, topics in predicted.items()}
     return {
-        "documents": {"train": len(train.topics), "valid": len(valid.topics), "test": len(test.topics)},
-        "history": history,
-        "test": {name: evaluate.accuracy(topics == test.topics) for name, topics in predicted.items()},
-        "paired": {
-            name: evaluate.mcnemar(predicted["BiLSTM"] == test.topics, predicted[name] == test.topics) for name in BAGS
-        },
+        "documents": len(test.topics),
+        "test": {name: evaluate.accuracy(values) for name, values in right.items()},
+        "paired": {name: evaluate.mcnemar(right["BiLSTM"], right[name]) for name in BAGS},
     }
 
 
@@ -129,8 +150,11 @@ def main(arguments: list[str] | None = None) -> None:
 
     data, test = chosen.data, chosen.test
     if data is None:
+        print(topics_ko.describe(), file=sys.stderr)
         data, test = embedded(chosen.out / "data", chosen.analyzer, chosen.workers)
-    results = train(data, test, chosen.out, chosen.epochs, chosen.seed)
+    parts = split(data, test)
+    history = learn(parts, chosen.out, chosen.epochs, chosen.seed)
+    results = compare(*predict(parts, chosen.out / "model")) | {"history": history}
     write_json(chosen.out / "results.json", results)
     print(_table(results))
     print(f"모델: {chosen.out / 'model'}", file=sys.stderr)

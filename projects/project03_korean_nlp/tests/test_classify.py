@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import os
 import subprocess
 
 import pytest
@@ -121,8 +120,3 @@ class TestPipe:
 )
 def test_wrong_usage_is_one_line(arguments, message):
     assert message in one_line(run("classify", *arguments, check=False), 2)
-
-
-def test_without_a_model(tmp_path):
-    done = run("classify", "--model", tmp_path, check=False, stdin=subprocess.DEVNULL, env=dict(os.environ))
-    assert "모델이 없다" in one_line(done, 2)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
-import subprocess
-import sys
 
+import matplotlib
 import numpy as np
 import pytest
 
+from projects.common.cli import UserError
 from projects.project03_korean_nlp import report
 from projects.project03_korean_nlp.prepare import Settings, load_summary, prepare
-from projects.project03_korean_nlp.tests.conftest import ROOT, one_line, run, write_lines
+from projects.project03_korean_nlp.tests.conftest import write_lines
+from tf_study.course import plot
+
+
+@pytest.fixture(scope="module", autouse=True)
+def style():
+    with matplotlib.rc_context():
+        plot.set_style()
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -62,22 +71,31 @@ def test_the_page_needs_no_other_file_and_takes_texts_as_text(model, tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.html", "topics.png", "words.png"}
 
 
-def test_the_command(trained, tmp_path):
-    run("report", trained.out / "data/test-kiwi", "--model", trained.out / "model", "--out", tmp_path)
+@pytest.fixture
+def command(monkeypatch):
+    """The command in this process, which keeps its settings."""
+    monkeypatch.setattr("tf_study.course.setup", lambda: None)
+    return report.main
+
+
+def test_the_command(command, trained, tmp_path):
+    command([str(trained.out / "data/test-kiwi"), "--model", str(trained.out / "model"), "--out", str(tmp_path)])
     assert {path.name for path in tmp_path.iterdir()} == {"report.html", "topics.png", "words.png", "confusion.png"}
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count("<img") == 3 and "재현율" in page
 
 
-def test_another_analyzer_than_the_models(trained, tmp_path):
-    file = write_lines(tmp_path / "a.txt", ["선거가 끝났다"])
-    prepare([str(file)], tmp_path / "data", Settings(analyzer="okt"), 1, progress=False)
-    done = run("report", tmp_path / "data", "--model", trained.out / "model", "--out", tmp_path / "out", check=False)
-    assert "같은 분석기로" in one_line(done, 2)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"settings": {"package": "konlpy 0"}}, "같은 분석기로.*konlpy 0"), ({"documents": 0}, "한 편 이상")],
+)
+def test_data_that_do_not_fit(command, trained, tmp_path, change, message):
+    summary = load_summary(trained.out / "data/test-kiwi") | change
+    (tmp_path / "dataset.json").write_text(json.dumps(summary), encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        command([str(tmp_path), "--model", str(trained.out / "model")])
 
 
-def test_a_folder_that_is_not_prepared(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "projects.project03_korean_nlp.report", tmp_path], cwd=ROOT, capture_output=True, text=True
-    )
-    assert "dataset.json이 없다" in one_line(done, 2)
+def test_a_folder_that_is_not_prepared(command, tmp_path):
+    with pytest.raises(UserError, match="dataset.json이 없다"):
+        command([str(tmp_path)])
