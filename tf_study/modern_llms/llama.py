@@ -28,84 +28,41 @@ def _positive(name, value, kind):
         raise ValueError(f"{name}은(는) 0보다 큰 {number}여야 한다. 받은 값: {value!r}")
 
 
-@dataclasses.dataclass(frozen=True)
-class LlamaConfig:
-    """The shape of a Llama, in the field names of Hugging Face's config.json.
+def _check_heads(D, H, G, d):
+    """Raise ValueError if H heads of size d (D / H if None) and G groups do not fit."""
+    if H % G:
+        raise ValueError("num_attention_heads는 num_key_value_heads의 배수여야 한다. "
+                         f"받은 값: {H}, {G}")
+    if d is None and D % H:
+        raise ValueError("head_dim이 없으면 hidden_size는 num_attention_heads의 배수여야 "
+                         f"한다. 받은 값: {D}, {H}")
+    d = D // H if d is None else d
+    _positive("head_dim", d, int)
+    if d % 2:
+        raise ValueError(f"head_dim은 짝수여야 둘씩 회전한다. 받은 값: {d}")
 
-    Llama 2 and 3, Mistral (with `sliding_window`) and Qwen2.5 (with `qkv_bias`) are
-    configurations of it.
 
-    Args:
-        vocab_size: V, rows of the embedding.
-        hidden_size: D, width of the residual stream.
-        intermediate_size: F, width inside SwiGLU.
-        num_hidden_layers: L.
-        num_attention_heads: H, heads of queries.
-        num_key_value_heads: G, heads of keys and values; H for MHA, 1 for MQA.
-        head_dim: d, even; D / H by default.
-        max_position_embeddings: tokens that the model was trained for.
-        rope_theta: base of the rotary frequencies.
-        rope_scaling: None, or {"rope_type": name, ...}, a name in ROPE_FREQUENCIES.
-        rms_norm_eps: epsilon of RMSNorm.
-        sliding_window: W, a query sees itself and W - 1 tokens before it. None: all.
-        qkv_bias: whether the projections to q, k and v have a bias.
-        tie_word_embeddings: whether the output layer is the embedding, transposed.
+def _check_options(config):
+    for name in ("rope_theta", "rms_norm_eps"):
+        _positive(name, getattr(config, name), (int, float))
+    for name in ("qkv_bias", "tie_word_embeddings"):
+        if not isinstance(getattr(config, name), bool):
+            raise ValueError(f"{name}은(는) true나 false여야 한다. "
+                             f"받은 값: {getattr(config, name)!r}")
+    if config.sliding_window is not None:
+        _positive("sliding_window", config.sliding_window, int)
+    scaling = config.rope_scaling
+    named = isinstance(scaling, Mapping) and "rope_type" in scaling
+    if scaling is not None and not named:
+        raise ValueError("rope_scaling은 rope_type이 있는 사전이어야 한다. "
+                         f"받은 값: {scaling!r}")
 
-    Raises:
-        ValueError: a size is not a positive integer, H is not a multiple of G, d is
-            odd, or a number is not positive. The message names the field.
-
-    Source: Touvron et al. 2023 (arXiv:2307.09288); Grattafiori et al. 2024
-    (arXiv:2407.21783).
-    """
-
-    vocab_size: int
-    hidden_size: int
-    intermediate_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    num_key_value_heads: int
-    head_dim: int | None = None
-    max_position_embeddings: int = 2048
-    rope_theta: float = 10_000.0
-    rope_scaling: dict | None = None
-    rms_norm_eps: float = 1e-5
-    sliding_window: int | None = None
-    qkv_bias: bool = False
-    tie_word_embeddings: bool = True
-
-    def __post_init__(self):
-        for name in _SIZES:
-            _positive(name, getattr(self, name), int)
-        H, G = self.num_attention_heads, self.num_key_value_heads
-        if H % G:
-            raise ValueError("num_attention_heads는 num_key_value_heads의 배수여야 한다. "
-                             f"받은 값: {H}, {G}")
-        if self.head_dim is None:
-            if self.hidden_size % H:
-                raise ValueError("head_dim이 없으면 hidden_size는 num_attention_heads의 "
-                                 f"배수여야 한다. 받은 값: {self.hidden_size}, {H}")
-            object.__setattr__(self, "head_dim", self.hidden_size // H)
-        _positive("head_dim", self.head_dim, int)
-        if self.head_dim % 2:
-            raise ValueError("head_dim은 짝수여야 둘씩 회전한다. "
-                             f"받은 값: {self.head_dim}")
-        if self.sliding_window is not None:
-            _positive("sliding_window", self.sliding_window, int)
-        _positive("rope_theta", self.rope_theta, (int, float))
-        _positive("rms_norm_eps", self.rms_norm_eps, (int, float))
-        for name in ("qkv_bias", "tie_word_embeddings"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name}은(는) true나 false여야 한다. "
-                                 f"받은 값: {getattr(self, name)!r}")
-        scaling = self.rope_scaling
-        if scaling is not None and not (
-                isinstance(scaling, Mapping) and "rope_type" in scaling):
-            raise ValueError("rope_scaling은 rope_type이 있는 사전이어야 한다. "
-                             f"받은 값: {scaling!r}")
+# %% ../../chapter12_modern_llms/01_llama_architecture_deepdive.ipynb #eb24fb8c
+class _Fields:
+    """Making a data class of a dictionary, a YAML file or a name, and writing it."""
 
     @classmethod
-    def from_dict(cls, values: Mapping) -> "LlamaConfig":
+    def from_dict(cls, values: Mapping):
         """Make a configuration; ValueError names the fields unknown and missing."""
         if not isinstance(values, Mapping):
             raise ValueError(f"설정은 이름과 값의 사전이어야 한다. 받은 값: {values!r}")
@@ -119,7 +76,7 @@ class LlamaConfig:
         return cls(**values)
 
     @classmethod
-    def from_yaml(cls, path: str | Path) -> "LlamaConfig":
+    def from_yaml(cls, path: str | Path):
         """Read a YAML file of fields; ValueError says what is wrong in which file."""
         try:
             return cls.from_dict(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
@@ -132,12 +89,56 @@ class LlamaConfig:
         Path(path).write_text(text, encoding="utf-8")
 
     @classmethod
-    def preset(cls, name: str) -> "LlamaConfig":
+    def preset(cls, name: str):
         """The configuration called `name` in PRESETS; KeyError names the others."""
         if name not in PRESETS:
             raise KeyError(f"프리셋은 {', '.join(PRESETS)} 가운데 하나여야 한다. "
                            f"받은 이름: {name}")
         return cls(**PRESETS[name])
+
+# %% ../../chapter12_modern_llms/01_llama_architecture_deepdive.ipynb #7871d8dc
+@dataclasses.dataclass(frozen=True)
+class LlamaConfig(_Fields):
+    """The shape of a Llama, in the field names of Hugging Face's config.json.
+
+    Llama 2 and 3, Mistral (with `sliding_window`) and Qwen2.5 (with `qkv_bias`) are
+    configurations of it. `max_position_embeddings` is the number of tokens that the
+    model was trained for, `rope_theta` the base of the rotary frequencies,
+    `rope_scaling` None or {"rope_type": name, ...} with a name in ROPE_FREQUENCIES.
+    With a `sliding_window` W a query sees itself and the W - 1 tokens before it. The
+    output layer of tied embeddings is the embedding, transposed.
+
+    Raises:
+        ValueError: a size is not a positive integer, H is not a multiple of G, d is
+            odd, or a number is not positive. The message names the field.
+
+    Source: Touvron et al. 2023 (arXiv:2307.09288); Grattafiori et al. 2024
+    (arXiv:2407.21783).
+    """
+
+    vocab_size: int                                        # V
+    hidden_size: int                                       # D
+    intermediate_size: int                                 # F
+    num_hidden_layers: int                                 # L
+    num_attention_heads: int                               # H
+    num_key_value_heads: int                               # G; H이면 MHA, 1이면 MQA
+    head_dim: int | None = None                            # d; 없으면 D / H
+    max_position_embeddings: int = 2048
+    rope_theta: float = 10_000.0
+    rope_scaling: dict | None = None
+    rms_norm_eps: float = 1e-5
+    sliding_window: int | None = None
+    qkv_bias: bool = False
+    tie_word_embeddings: bool = True
+
+    def __post_init__(self):
+        for name in _SIZES:
+            _positive(name, getattr(self, name), int)
+        D, H, d = self.hidden_size, self.num_attention_heads, self.head_dim
+        _check_heads(D, H, self.num_key_value_heads, d)
+        _check_options(self)
+        if d is None:
+            object.__setattr__(self, "head_dim", D // H)
 
 # %% ../../chapter12_modern_llms/01_llama_architecture_deepdive.ipynb #81760fbc
 PRESETS = {
@@ -308,29 +309,7 @@ def grouped_attention(q, k, v, attention_mask=None):
     return ops.reshape(o, (B, H, T, d))
 
 # %% ../../chapter12_modern_llms/01_llama_architecture_deepdive.ipynb #31e0dcca
-@keras.saving.register_keras_serializable(package="tf_study")
-class GroupedQueryAttention(keras.layers.Layer):
-    """Self-attention with H heads of queries and G heads of keys and values.
-
-    MHA is G = H and MQA is G = 1. One kernel projects to q, k and v, in this order.
-
-    Args:
-        num_heads: H.
-        num_key_value_heads: G, a divisor of H.
-        head_dim: d.
-        qkv_bias: whether the projection to q, k and v has a bias.
-
-    Call with x (B, T, D); returns (B, T, D):
-        rope: cos and sin that broadcast to (B, H, T, d/2), or None for no rotation.
-        attention_mask: as in `grouped_attention`.
-        cache: None, or an object whose `write(layer, k, v)` takes the new (B, G, T, d)
-            and returns all keys and values (B, G, S, d) and the next cache. The call
-            then returns (output, next cache).
-        layer: the number under which the cache keeps this layer.
-
-    Source: Ainslie et al. 2023 (arXiv:2305.13245).
-    """
-
+class _GroupedProjections(keras.layers.Layer):
     def __init__(self, num_heads, num_key_value_heads, head_dim, qkv_bias=False,
                  **kwargs):
         super().__init__(**kwargs)
@@ -351,6 +330,30 @@ class GroupedQueryAttention(keras.layers.Layer):
         self.qkv.build(input_shape)
         self.out.build((*input_shape[:-1], H * d))
 
+    def get_config(self):
+        names = ("num_heads", "num_key_value_heads", "head_dim", "qkv_bias")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+# %% ../../chapter12_modern_llms/01_llama_architecture_deepdive.ipynb #1f95b743
+@keras.saving.register_keras_serializable(package="tf_study")
+class GroupedQueryAttention(_GroupedProjections):
+    """Self-attention with H heads of queries and G heads of keys and values.
+
+    MHA is G = H and MQA is G = 1. One kernel projects to q, k and v, in this order.
+    The arguments are H, G, a divisor of H, d, and whether q, k and v have a bias.
+    ValueError: a size is not a positive integer, or G does not divide H.
+
+    Call with x (B, T, D); returns (B, T, D):
+        rope: cos and sin that broadcast to (B, H, T, d/2), or None for no rotation.
+        attention_mask: as in `grouped_attention`.
+        cache: None, or an object whose `write(layer, k, v)` takes the new (B, G, T, d)
+            and returns all keys and values (B, G, S, d) and the next cache. The call
+            then returns (output, next cache).
+        layer: the number under which the cache keeps this layer.
+
+    Source: Ainslie et al. 2023 (arXiv:2305.13245).
+    """
+
     def call(self, x, rope=None, attention_mask=None, cache=None, layer=0):
         H, G, d = self.num_heads, self.num_key_value_heads, self.head_dim
         B, T, _ = ops.shape(x)
@@ -365,11 +368,6 @@ class GroupedQueryAttention(keras.layers.Layer):
         o = grouped_attention(q, k, v, attention_mask)            # (B, H, T, d)
         o = self.out(ops.reshape(ops.transpose(o, (0, 2, 1, 3)), (B, T, H * d)))
         return o if cache is None else (o, cache)
-
-    def get_config(self):
-        return {**super().get_config(), "num_heads": self.num_heads,
-                "num_key_value_heads": self.num_key_value_heads,
-                "head_dim": self.head_dim, "qkv_bias": self.qkv_bias}
 
 # %% ../../chapter12_modern_llms/01_llama_architecture_deepdive.ipynb #51b20b19
 class LlamaBlock(keras.layers.Layer):
@@ -406,28 +404,7 @@ class LlamaBlock(keras.layers.Layer):
         return x if cache is None else (x, cache)
 
 # %% ../../chapter12_modern_llms/01_llama_architecture_deepdive.ipynb #db5f3b33
-@keras.saving.register_keras_serializable(package="tf_study")
-class Llama(keras.Model):
-    """A decoder of pre-norm blocks: tokens (B, T) to float32 logits (B, T, V).
-
-    Call with
-        tokens: (B, T) integers below V.
-        positions: (T,) or (B, T) integers for the rotation; 0 ... T - 1 by default, or
-            what the cache says.
-        padding_mask: (B, T) bool, False at tokens that nobody may look at.
-        cache: None, or an object with
-            `reserve(tokens, padding_mask)`: room for T more tokens. Returns the mask
-            (T, S) or (B, T, S) of the new queries, their positions and the next cache;
-            `write(layer, k, v)`: see GroupedQueryAttention;
-            `max_length`: the number of tokens that it may come to hold.
-            The call then returns (logits, next cache).
-
-    A subclass changes the feed-forward network of its layers in `make_feed_forward`.
-    ValueError: the tokens have not two axes.
-
-    Source: Touvron et al. 2023 (arXiv:2302.13971), section 2.2.
-    """
-
+class _LlamaParts(keras.Model):
     def __init__(self, config: LlamaConfig, **kwargs):
         super().__init__(**kwargs)
         self.config, dtype = config, self.dtype_policy
@@ -456,6 +433,16 @@ class Llama(keras.Model):
         for part in (*self.blocks, self.norm, *([self.head] if self.head else [])):
             part.build(hidden_shape)
 
+    def get_config(self):
+        return {**super().get_config(), "config": dataclasses.asdict(self.config)}
+
+    @classmethod
+    def from_config(cls, config):
+        rest = {name: value for name, value in config.items() if name != "config"}
+        return cls(LlamaConfig(**config["config"]), **rest)
+
+# %% ../../chapter12_modern_llms/01_llama_architecture_deepdive.ipynb #55634725
+class _LlamaBody(_LlamaParts):
     def hidden_states(self, tokens, positions=None, padding_mask=None, cache=None):
         """What `call` does up to the last norm: (B, T, D), or that and the cache."""
         if len(tokens.shape) != 2:
@@ -478,21 +465,6 @@ class Llama(keras.Model):
         x = self.norm(x)
         return x if cache is None else (x, cache)
 
-    def logits(self, hidden_states):
-        """Scores of the next token: (B, T, D) to (B, T, V) in float32."""
-        if self.head is None:
-            scores = ops.matmul(hidden_states, ops.transpose(self.embedding.embeddings))
-        else:
-            scores = self.head(hidden_states)
-        return ops.cast(scores, "float32")
-
-    def call(self, tokens, positions=None, padding_mask=None, cache=None):
-        x = self.hidden_states(tokens, positions, padding_mask, cache)
-        if cache is None:
-            return self.logits(x)
-        x, cache = x
-        return self.logits(x), cache
-
     def _causal_mask(self, T, padding_mask):
         slots, W = ops.arange(T), self.config.sliding_window
         mask = slots <= slots[:, None]                            # (T, T)
@@ -502,15 +474,71 @@ class Llama(keras.Model):
             mask = ops.logical_and(mask, padding_mask[:, None])   # (B, T, T)
         return mask
 
-    def get_config(self):
-        return {**super().get_config(), "config": dataclasses.asdict(self.config)}
+# %% ../../chapter12_modern_llms/01_llama_architecture_deepdive.ipynb #db1c9f2b
+@keras.saving.register_keras_serializable(package="tf_study")
+class Llama(_LlamaBody):
+    """A decoder of pre-norm blocks: tokens (B, T) to float32 logits (B, T, V).
 
-    @classmethod
-    def from_config(cls, config):
-        rest = {name: value for name, value in config.items() if name != "config"}
-        return cls(LlamaConfig(**config["config"]), **rest)
+    Call with
+        tokens: (B, T) integers below V.
+        positions: (T,) or (B, T) integers for the rotation; 0 ... T - 1 by default, or
+            what the cache says.
+        padding_mask: (B, T) bool, False at tokens that nobody may look at.
+        cache: None, or an object with
+            `reserve(tokens, padding_mask)`: room for T more tokens. Returns the mask
+            (T, S) or (B, T, S) of the new queries, their positions and the next cache;
+            `write(layer, k, v)`: see GroupedQueryAttention;
+            `max_length`: the number of tokens that it may come to hold.
+            The call then returns (logits, next cache).
+
+    A subclass changes the feed-forward network of its layers in `make_feed_forward`.
+    ValueError: the tokens have not two axes.
+
+    Source: Touvron et al. 2023 (arXiv:2302.13971), section 2.2.
+    """
+
+    def call(self, tokens, positions=None, padding_mask=None, cache=None):
+        x = self.hidden_states(tokens, positions, padding_mask, cache)
+        if cache is None:
+            return self.logits(x)
+        x, cache = x
+        return self.logits(x), cache
+
+    def logits(self, hidden_states):
+        """Scores of the next token: (B, T, D) to (B, T, V) in float32."""
+        if self.head is None:
+            scores = ops.matmul(hidden_states, ops.transpose(self.embedding.embeddings))
+        else:
+            scores = self.head(hidden_states)
+        return ops.cast(scores, "float32")
 
 # %% ../../chapter12_modern_llms/01_llama_architecture_deepdive.ipynb #e1cc4c77
+class _StateDict:
+    """Weights by name that remembers which of them were taken."""
+
+    def __init__(self, weights):
+        self.left = dict(weights)
+
+    def take(self, name):
+        if name not in self.left:
+            raise ValueError(f"state_dict에 {name}이(가) 없다. "
+                             f"남은 이름의 예: {sorted(self.left)[:3]}")
+        weight = self.left.pop(name)
+        if hasattr(weight, "detach"):                      # torch: bfloat16은 NumPy에 없다
+            weight = weight.detach().float().cpu().numpy()
+        return np.asarray(weight)
+
+    def kernel(self, *names):                              # torch는 (출력, 입력)으로 둔다
+        return np.concatenate([self.take(name + ".weight") for name in names]).T
+
+
+def _assign(variable, value):
+    if tuple(variable.shape) != value.shape:
+        raise ValueError(f"{variable.path}의 모양은 {tuple(variable.shape)}여야 한다. "
+                         f"받은 모양: {value.shape}")
+    variable.assign(value)
+
+# %% ../../chapter12_modern_llms/01_llama_architecture_deepdive.ipynb #cec1f864
 def from_huggingface(state_dict: Mapping, config: LlamaConfig) -> Llama:
     """A Llama with the weights of Hugging Face's LlamaForCausalLM (or Mistral, Qwen2).
 
@@ -522,57 +550,35 @@ def from_huggingface(state_dict: Mapping, config: LlamaConfig) -> Llama:
     Raises:
         ValueError: a weight is missing, left over or of another shape. Names them.
     """
-    model = Llama(config)
-    given, taken = dict(state_dict), set()
-
-    def take(name):
-        if name not in given:
-            raise ValueError(f"state_dict에 {name}이(가) 없다. "
-                             f"있는 이름의 예: {sorted(given)[:3]}")
-        taken.add(name)
-        return _to_numpy(given[name])
-
-    def kernel(*names):                                    # torch는 (출력, 입력)으로 둔다
-        return np.concatenate([take(name + ".weight") for name in names]).T
-
-    _assign(model.embedding.embeddings, take("model.embed_tokens.weight"))
+    model, weights = Llama(config), _StateDict(state_dict)
+    _assign(model.embedding.embeddings, weights.take("model.embed_tokens.weight"))
     for block in model.blocks:
-        prefix = f"model.layers.{block.layer}."
-        qkv = [f"{prefix}self_attn.{name}_proj" for name in "qkv"]
-        attention, network = block.attention, block.feed_forward
-        _assign(attention.qkv.kernel, kernel(*qkv))
-        if config.qkv_bias:
-            biases = [take(name + ".bias") for name in qkv]
-            _assign(attention.qkv.bias, np.concatenate(biases))
-        _assign(attention.out.kernel, kernel(prefix + "self_attn.o_proj"))
-        _assign(network.gate_up.kernel,
-                kernel(prefix + "mlp.gate_proj", prefix + "mlp.up_proj"))
-        _assign(network.down.kernel, kernel(prefix + "mlp.down_proj"))
-        _assign(block.attention_norm.g, take(prefix + "input_layernorm.weight"))
-        _assign(block.feed_forward_norm.g,
-                take(prefix + "post_attention_layernorm.weight"))
-    _assign(model.norm.g, take("model.norm.weight"))
+        _assign_block(block, weights, f"model.layers.{block.layer}.")
+    _assign(model.norm.g, weights.take("model.norm.weight"))
     if model.head is not None:
-        _assign(model.head.kernel, kernel("lm_head"))
-    ignored = {"lm_head.weight"} if model.head is None else set()
-    left = [name for name in sorted(set(given) - taken - ignored)
-            if not name.endswith("rotary_emb.inv_freq")]   # 옛 체크포인트에 든 식 (8)
+        _assign(model.head.kernel, weights.kernel("lm_head"))
+    left = [name for name in weights.left                  # 옛 체크포인트에는 식 (8)도 있다
+            if not name.endswith("rotary_emb.inv_freq")
+            and not (name == "lm_head.weight" and model.head is None)]
     if left:
-        raise ValueError(f"이 설정의 모델에 없는 가중치가 있다: {left[:5]}")
+        raise ValueError(f"이 설정의 모델에 없는 가중치가 있다: {sorted(left)[:5]}")
     return model
 
 
-def _to_numpy(tensor):
-    if hasattr(tensor, "detach"):                          # torch: bfloat16은 NumPy에 없다
-        tensor = tensor.detach().float().cpu().numpy()
-    return np.asarray(tensor)
-
-
-def _assign(variable, value):
-    if tuple(variable.shape) != value.shape:
-        raise ValueError(f"{variable.path}의 모양은 {tuple(variable.shape)}여야 한다. "
-                         f"받은 모양: {value.shape}")
-    variable.assign(value)
+def _assign_block(block, weights, prefix):
+    attention, network = block.attention, block.feed_forward
+    qkv = [f"{prefix}self_attn.{name}_proj" for name in "qkv"]
+    _assign(attention.qkv.kernel, weights.kernel(*qkv))
+    if attention.qkv_bias:
+        biases = [weights.take(name + ".bias") for name in qkv]
+        _assign(attention.qkv.bias, np.concatenate(biases))
+    _assign(attention.out.kernel, weights.kernel(prefix + "self_attn.o_proj"))
+    gate_up = (prefix + "mlp.gate_proj", prefix + "mlp.up_proj")
+    _assign(network.gate_up.kernel, weights.kernel(*gate_up))
+    _assign(network.down.kernel, weights.kernel(prefix + "mlp.down_proj"))
+    for norm, name in ((block.attention_norm, "input_layernorm.weight"),
+                       (block.feed_forward_norm, "post_attention_layernorm.weight")):
+        _assign(norm.g, weights.take(prefix + name))
 
 # %% ../../chapter12_modern_llms/01_llama_architecture_deepdive.ipynb #af4ceb17
 def parameter_count(config: LlamaConfig) -> dict[str, int]:
