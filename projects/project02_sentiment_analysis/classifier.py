@@ -20,7 +20,6 @@ from tf_study.advanced_architectures.korean_bert import bert_inputs, build_korea
 from tf_study.training_mechanics.schedules import WarmupCosine
 
 MASKED = 0.3  # 사전학습에서 가릴 토큰의 몫 (7.3)
-FORGETTING = 4  # 미세 조정에서 [UNK]로 바꿀 몫은 문장마다 u⁴이다. u는 0과 1 사이에서 고르게 뽑는다: 평균 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +30,8 @@ class Settings:
         length: T, tokens of a text with [CLS] and [SEP].
         texts: training texts to use; None for all.
         pretraining_epochs: rounds over the training texts as a masked language model; 0 skips it.
+        forgetting: in fine-tuning the share u**forgetting of a text's tokens becomes [UNK], with u uniform in
+            0..1: on average one in five.
     """
 
     preset: str | None = None
@@ -42,6 +43,7 @@ class Settings:
     pretraining_rate: float = 3e-3
     epochs: int = 8
     learning_rate: float = 1e-3
+    forgetting: int = 4
     batch: int = 50
     seed: int = 0
 
@@ -139,7 +141,7 @@ def _pretrain(backbone, tokenizer, settings: Settings, data: Data, folder: Path,
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
     epochs = settings.pretraining_epochs
     model.compile(_optimizer(settings.pretraining_rate, epochs * steps), loss, weighted_metrics=[])
-    config = run_config(settings, data, "epochs", "learning_rate")
+    config = run_config(settings, data, "epochs", "learning_rate", "forgetting")
     folder = place(folder, "pretraining", config)
     print(f"사전학습: 레이블 없는 글 {len(data.train.texts):,}개로 {epochs}에포크", file=sys.stderr)
     history = fit(model, epoch_data, epochs=epochs, folder=folder, config=config, progress=progress)
@@ -159,7 +161,7 @@ def _fine_tune(classifier, tokenizer, settings: Settings, data: Data, folder: Pa
         inputs, labels = row
         ids = inputs["token_ids"]
         seeds = tf.random.split(tf.stack([settings.seed, tf.cast(step, tf.int32)]), 2)
-        rates = tf.random.stateless_uniform((tf.shape(ids)[0], 1), seeds[0]) ** FORGETTING
+        rates = tf.random.stateless_uniform((tf.shape(ids)[0], 1), seeds[0]) ** settings.forgetting
         forgotten = tf.random.stateless_uniform(tf.shape(ids), seeds[1]) < rates
         forgotten &= ~tf.reduce_any(ids[..., None] == special, axis=-1)
         return {**inputs, "token_ids": tf.where(forgotten, tokenizer.token_to_id("[UNK]"), ids)}, labels

@@ -41,6 +41,11 @@ class Server(uvicorn.Server):
         else:
             self.should_exit = True
 
+    async def startup(self, sockets=None) -> None:
+        await super().startup(sockets)
+        host, port = sockets[0].getsockname()[:2]
+        log("listening", host=host, port=port)
+
     async def on_tick(self, counter: int) -> bool:
         service = self.service
         drained = service.draining_since is not None and time.monotonic() - service.draining_since >= service.limits.drain
@@ -96,8 +101,6 @@ def main(arguments: list[str] | None = None) -> int:
         create_app(service), log_config=None, access_log=False, lifespan="on",
         timeout_graceful_shutdown=math.ceil(limits.timeout) + 5,
     )  # fmt: skip
-    host, port = listening.getsockname()[:2]
-    log("listening", host=host, port=port)
     Server(config, service).run([listening])
     log("stopped", logging.ERROR if service.broken else logging.INFO)
     return 1 if service.broken else 0
