@@ -66,13 +66,19 @@ def examples(part: Part, found: Survey) -> tf.data.Dataset:
     """Return (numbers (length,) int32, topic () int32) of the part's documents with a known topic."""
     words, topics = lookup(found.vocabulary), keras.layers.StringLookup(vocabulary=found.topics)
 
-    def encode(batch: dict) -> tuple[tf.Tensor, tf.Tensor]:
+    def encode(records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        batch = tf.io.parse_example(records, SPEC)
         numbers = words(batch["morphemes"].to_tensor("", shape=(None, found.length)))
-        return tf.cast(numbers, tf.int32), tf.cast(topics(batch["topic"]), tf.int32) - 1, selected(batch, part)
+        topic = tf.cast(topics(batch["topic"]), tf.int32) - 1  # 모르는 주제는 -1
+        return tf.cast(numbers, tf.int32), topic, selected(batch, part) & (topic >= 0)
 
-    parsed = read_shards(part.folder).batch(PARSED).map(lambda records: tf.io.parse_example(records, SPEC))
-    rows = parsed.map(encode).unbatch()
-    return rows.filter(lambda x, topic, chosen: chosen & (topic >= 0)).map(lambda x, topic, chosen: (x, topic))
+    def keep(numbers: tf.Tensor, topic: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+        return kept
+
+    def drop_flag(numbers: tf.Tensor, topic: tf.Tensor, kept: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return numbers, topic
+
+    return read_shards(part.folder).batch(PARSED).map(encode).unbatch().filter(keep).map(drop_flag)
 
 
 def lookup(vocabulary: list[str]) -> keras.layers.StringLookup:

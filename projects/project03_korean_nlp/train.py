@@ -81,8 +81,11 @@ def learn(parts: dict[str, Part], out: Path, epochs: int, seed: int, progress: b
         "seed": seed,
     }
     options = {"epochs": epochs, "folder": out / "run", "config": config, "progress": progress}
+    validation = models.examples(parts["valid"], found).batch(models.PARSED).cache()
+    batches = sum(1 for _ in validation)  # 수를 모르는 데이터에는 Keras가 모자란다고 경고한다
+    options["validation"] = validation.apply(tf.data.experimental.assert_cardinality(batches)) if batches else None
     try:
-        history = fit(model, epoch_data, validation=models.examples(parts["valid"], found).batch(models.PARSED), **options)
+        history = fit(model, epoch_data, **options)
     except TrainingError as error:
         raise cli.UserError(str(error)) from None
     settings = {name: prepared["settings"][name] for name in ("analyzer", "package")}
