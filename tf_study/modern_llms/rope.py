@@ -42,7 +42,7 @@ def apply_rope(x, cos, sin, interleaved=False):
     pairs = ops.stack([first * cos - second * sin, second * cos + first * sin], axis=-1)
     return ops.reshape(pairs, ops.shape(x))
 
-
+# %% ../../chapter12_modern_llms/03_rotary_position_embedding.ipynb #fcbbd893
 def neighbours_to_halves(x, head_dim=None):
     """Reorder each d elements of the last axis: 2i goes to i, and 2i + 1 to i + d/2.
 
@@ -195,7 +195,7 @@ def llama3_frequencies(config: LlamaConfig, length: int):
     gamma = np.clip((turns - low) / (high - low), 0, 1)
     return (1 - gamma) * theta / given.factor + gamma * theta, 1.0
 
-
+# %% ../../chapter12_modern_llms/03_rotary_position_embedding.ipynb #4799cd35
 def longrope_frequencies(config: LlamaConfig, length):
     """LongRoPE: frequencies divided by the given factors; (d/2,) and factor.
 
@@ -218,7 +218,7 @@ def longrope_frequencies(config: LlamaConfig, length):
     long, short = np.float32(given.long_factor), np.float32(given.short_factor)
     return ops.cast(theta, "float32") / ops.where(length > M, long, short), scale
 
-
+# %% ../../chapter12_modern_llms/03_rotary_position_embedding.ipynb #1f6513fe
 ROPE_FREQUENCIES.update(linear=linear_frequencies, dynamic=dynamic_frequencies,
                         yarn=yarn_frequencies, llama3=llama3_frequencies,
                         longrope=longrope_frequencies)
