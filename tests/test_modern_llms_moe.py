@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_study.modern_llms.kv_cache import generate
 from tf_study.modern_llms.llama import Llama, LlamaConfig
-from tf_study.modern_llms.moe import MoE, Experts, Router, expert_load, load_balancing_loss, z_loss
+from tf_study.modern_llms.moe import MoE, Experts, Router, _capacity, expert_load, load_balancing_loss, z_loss
 
 RNG = np.random.RandomState(0)
 D, F, N = 6, 7, 5
@@ -20,7 +20,10 @@ CONFIG = dict(vocab_size=61, hidden_size=24, intermediate_size=20, num_hidden_la
 @keras.saving.register_keras_serializable(package="test_moe")
 class MoELlama(Llama):
     def make_feed_forward(self, layer):
-        return MoE(4, 2, self.config.intermediate_size, capacity_factor=1.0)
+        return MoE(4, 2, self.config.intermediate_size, capacity_factor=1.0, dtype=self.dtype_policy)
+
+    def call(self, tokens, positions=None, padding_mask=None, cache=None, training=None):
+        return super().call(tokens, positions, padding_mask, cache)
 
 
 def draw(*shape):
@@ -111,8 +114,8 @@ def test_capacity_limits_an_expert_while_training(factor, capacity, mode):
 
 
 def test_capacity_rounds_up_exactly():
-    indices = tf.zeros((5, 2), tf.int32)
-    assert MoE(1, 1, F, capacity_factor=1.1)._capacity(indices) == 11     # 1.1 * 10 > 11 in float
+    assert np.ceil(1.1 * 70) == 78
+    assert _capacity(1.1, tf.zeros((35, 2), tf.int32), 1) == 77
 
 
 @pytest.mark.parametrize("jit", [False, True])
@@ -236,18 +239,22 @@ def test_model_is_saved_and_generates_as_it_computes(tmp_path):
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_model_learns_with_fit_and_xla(policy):
     keras.utils.set_random_seed(0)
-    model = MoELlama(LlamaConfig(**CONFIG), dtype=policy) if policy == "float32" else _with_policy(policy)
+    model = MoELlama(LlamaConfig(**CONFIG), dtype=policy)
     tokens = np.tile(np.arange(9), (8, 1))
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=True)
     history = model.fit(tokens[:, :-1], tokens[:, 1:], epochs=15, verbose=0).history["loss"]
     assert history[-1] < 0.9 * history[0]
     np.testing.assert_allclose(model.blocks[0].feed_forward.load.numpy().sum(), 1, rtol=1e-5)
 
+    assert model.blocks[0].feed_forward.experts.compute_dtype == model.compute_dtype
 
-def _with_policy(policy):
-    previous = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        return MoELlama(LlamaConfig(**CONFIG))
-    finally:
-        keras.config.set_dtype_policy(previous)
+
+def test_functional_model(tmp_path):
+    inputs = keras.Input((None, D))
+    model = keras.Model(inputs, MoE(N, 2, F, capacity_factor=2.0)(inputs))
+    assert model.output.shape == (None, None, D)
+    x = draw(2, 7, D)
+    model(x, training=True)
+    assert len(model.losses) == 2
+    model.save(tmp_path / "moe.keras")
+    np.testing.assert_allclose(keras.saving.load_model(tmp_path / "moe.keras")(x), model(x), atol=1e-6)

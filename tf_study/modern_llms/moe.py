@@ -23,14 +23,36 @@ def _require_positive(**sizes):
         _require(integer and value > 0, f"{name}은(는) 0보다 큰 정수여야 한다.", value)
 
 
-_TINY = 1e-20                                              # 시그모이드의 합이 0일 때
-
-# %% ../../chapter12_modern_llms/04_moe_routing_and_load_balancing.ipynb #a93af1e1
 _GATES = {"softmax": ops.softmax, "sigmoid": ops.sigmoid}
 
 
+def _normalized(scores):                                   # 시그모이드의 합은 0일 수 있다
+    return scores / (ops.sum(scores, axis=-1, keepdims=True) + 1e-20)
+
+# %% ../../chapter12_modern_llms/04_moe_routing_and_load_balancing.ipynb #a93af1e1
+class _Gate(keras.layers.Layer):
+    """What a Router has before it is called."""
+
+    def __init__(self, num_experts, top_k, gate="softmax", normalize=None, **kwargs):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        _require_positive(num_experts=num_experts, top_k=top_k)
+        _require(top_k <= num_experts, f"top_k는 num_experts={num_experts} 이하여야 한다.", top_k)
+        _require(gate in _GATES, f"gate는 {', '.join(_GATES)} 가운데 하나여야 한다.", gate)
+        self.num_experts, self.top_k, self.gate = num_experts, top_k, gate
+        self.normalize = top_k > 1 if normalize is None else normalize
+
+    def build(self, input_shape):
+        normal = keras.initializers.RandomNormal(stddev=0.02)
+        shape = input_shape[-1], self.num_experts
+        self.kernel = self.add_weight(shape=shape, initializer=normal, name="kernel")
+
+    def get_config(self):
+        return {**super().get_config(), "num_experts": self.num_experts,
+                "top_k": self.top_k, "gate": self.gate, "normalize": self.normalize}
+
+# %% ../../chapter12_modern_llms/04_moe_routing_and_load_balancing.ipynb #4f279d38
 @keras.saving.register_keras_serializable(package="tf_study")
-class Router(keras.layers.Layer):
+class Router(_Gate):
     """Choose K of N experts for every token, and how much each of them counts.
 
     Called with x (..., D) it returns, in float32 under every dtype policy,
@@ -52,19 +74,6 @@ class Router(keras.layers.Layer):
     Jiang et al. 2024 (arXiv:2401.04088), section 2.1.
     """
 
-    def __init__(self, num_experts, top_k, gate="softmax", normalize=None, **kwargs):
-        super().__init__(**{**kwargs, "dtype": "float32"})
-        _require_positive(num_experts=num_experts, top_k=top_k)
-        _require(top_k <= num_experts, f"top_k는 num_experts={num_experts} 이하여야 한다.", top_k)
-        _require(gate in _GATES, f"gate는 {', '.join(_GATES)} 가운데 하나여야 한다.", gate)
-        self.num_experts, self.top_k, self.gate = num_experts, top_k, gate
-        self.normalize = top_k > 1 if normalize is None else normalize
-
-    def build(self, input_shape):
-        normal = keras.initializers.RandomNormal(stddev=0.02)
-        shape = input_shape[-1], self.num_experts
-        self.kernel = self.add_weight(shape=shape, initializer=normal, name="kernel")
-
     def call(self, x):
         logits = ops.matmul(x, self.kernel)                # (..., N)
         weights, indices = ops.top_k(_GATES[self.gate](logits), self.top_k)
@@ -75,14 +84,6 @@ class Router(keras.layers.Layer):
     def probabilities(self, logits):
         """The scores of all experts, divided by their sum: (..., N) to (..., N)."""
         return _normalized(_GATES[self.gate](logits))
-
-    def get_config(self):
-        return {**super().get_config(), "num_experts": self.num_experts,
-                "top_k": self.top_k, "gate": self.gate, "normalize": self.normalize}
-
-
-def _normalized(scores):
-    return scores / (ops.sum(scores, axis=-1, keepdims=True) + _TINY)
 
 # %% ../../chapter12_modern_llms/04_moe_routing_and_load_balancing.ipynb #f7727add
 def _positions(expert, num_experts):
@@ -111,29 +112,29 @@ def _blocks(loads, assignments):
     owner = ops.sum(ops.cast(ops.arange(M)[:, None] >= end, "int32"), axis=1)
     return b, end - needed, ops.minimum(owner, N - 1)
 
+
+def _seats(expert, num_experts, assignments, capacity):
+    """Address of each assignment (A,), expert of each block or None, and the seats (M, b)."""
+    place, loads = _positions(expert, num_experts)
+    if capacity is None:
+        b, first, owner = _blocks(loads, assignments)
+        return ops.take(first, expert) * b + place, owner, (ops.shape(owner)[0], b)
+    nowhere = num_experts * capacity
+    slot = ops.where(place < capacity, expert * capacity + place, nowhere)
+    return slot, None, (num_experts, capacity)
+
 # %% ../../chapter12_modern_llms/04_moe_routing_and_load_balancing.ipynb #975ef331
-@keras.saving.register_keras_serializable(package="tf_study")
-class Experts(keras.layers.Layer):
-    """N SwiGLU networks, each of which works only on the tokens that chose it.
+def _fit_together(x, weights, indices):
+    pairs = zip(x.shape[:-1], indices.shape[:-1])
+    fit = all(None in pair or pair[0] == pair[1] for pair in pairs)
+    _require(fit and len(x.shape) == len(indices.shape) == len(weights.shape)
+             and weights.shape[-1] == indices.shape[-1],
+             "x (..., D)와 weights, indices (..., K)여야 한다.",
+             (tuple(x.shape), tuple(weights.shape), tuple(indices.shape)))
 
-    Called with x (..., D), weights (..., K) and indices (..., K) it returns (..., D): the
-    sum over a token's experts of weight times output. All shapes are static, so that it
-    compiles under XLA; the work is that of at most 1.5 T K rows.
 
-    Args:
-        num_experts: N.
-        units: F, the inner width of an expert.
-
-    Call argument `capacity`: how many assignments an expert takes; later ones add nothing
-    to their token. First choices come before second ones, tokens in their order. None
-    drops nothing.
-
-    Raises:
-        ValueError: a size is not a positive integer, or the shapes do not fit.
-
-    Source: Fedus et al. 2021 (arXiv:2101.03961), section 2.2; the blocks follow Gale et
-    al. 2022 (arXiv:2211.15841).
-    """
+class _ExpertWeights(keras.layers.Layer):
+    """The stacked kernels of N SwiGLU networks, used on blocks of rows."""
 
     def __init__(self, num_experts, units, **kwargs):
         super().__init__(**kwargs)
@@ -146,33 +147,6 @@ class Experts(keras.layers.Layer):
         self.gate_up = self.add_weight(shape=(N, D, 2 * F), name="gate_up", **options)
         self.down = self.add_weight(shape=(N, F, D), name="down", **options)
 
-    def call(self, x, weights, indices, capacity=None):
-        _require(x.shape[:-1] == indices.shape[:-1] and weights.shape == indices.shape,
-                 "x (..., D)와 weights, indices (..., K)여야 한다.",
-                 (tuple(x.shape), tuple(weights.shape), tuple(indices.shape)))
-        tokens = ops.reshape(x, (-1, x.shape[-1]))         # (T, D)
-        T, K = ops.shape(tokens)[0], indices.shape[-1]
-        expert, weight = _first_choices_first(indices), _first_choices_first(weights)
-        slot, owner, seats = self._seats(expert, T * K, capacity)
-        empty = seats[0] * seats[1]                        # 칸을 얻지 못한 것의 주소
-
-        source = ops.scatter(slot[:, None], ops.arange(T * K) % T, (empty + 1,))[:-1]
-        h = ops.reshape(ops.take(tokens, source, axis=0), (*seats, x.shape[-1]))
-        o = ops.reshape(self._swiglu(h, owner), (-1, x.shape[-1]))
-        weight = ops.where(slot < empty, weight, 0)
-        o = ops.take(o, ops.minimum(slot, empty - 1), axis=0) * weight[:, None]
-        return ops.reshape(ops.sum(ops.reshape(o, (K, T, -1)), axis=0), ops.shape(x))
-
-    def _seats(self, expert, assignments, capacity):
-        """Address of each assignment (A,), expert of each block (M,) and the seats (M, b)."""
-        N = self.num_experts
-        place, loads = _positions(expert, N)
-        if capacity is None:
-            b, first, owner = _blocks(loads, assignments)
-            return ops.take(first, expert) * b + place, owner, (ops.shape(owner)[0], b)
-        slot = ops.where(place < capacity, expert * capacity + place, N * capacity)
-        return slot, None, (N, capacity)
-
     def _swiglu(self, h, owner):                           # (M, b, D) -> (M, b, D)
         gate_up, down = self.gate_up, self.down
         if owner is not None:
@@ -183,6 +157,44 @@ class Experts(keras.layers.Layer):
     def get_config(self):
         return {**super().get_config(), "num_experts": self.num_experts,
                 "units": self.units}
+
+# %% ../../chapter12_modern_llms/04_moe_routing_and_load_balancing.ipynb #7b0199e8
+@keras.saving.register_keras_serializable(package="tf_study")
+class Experts(_ExpertWeights):
+    """N SwiGLU networks, each of which works only on the tokens that chose it.
+
+    Called with x (..., D), weights (..., K) and indices (..., K) it returns (..., D): the
+    sum over a token's experts of weight times output. All shapes are static, so that it
+    compiles under XLA; the work is that of at most 1.5 T K rows.
+
+    Args:
+        num_experts: N.
+        units: F, the inner width of an expert.
+
+    Call argument `capacity`: how many assignments an expert takes; later ones add nothing
+    to their token. First choices come before second ones. None drops nothing.
+
+    Raises:
+        ValueError: a size is not a positive integer, or the shapes do not fit.
+
+    Source: Fedus et al. 2021 (arXiv:2101.03961), section 2.2; the blocks follow Gale et
+    al. 2022 (arXiv:2211.15841).
+    """
+
+    def call(self, x, weights, indices, capacity=None):
+        _fit_together(x, weights, indices)
+        tokens, K = ops.reshape(x, (-1, x.shape[-1])), indices.shape[-1]
+        T = ops.shape(tokens)[0]
+        expert, weight = _first_choices_first(indices), _first_choices_first(weights)
+        slot, owner, seats = _seats(expert, self.num_experts, T * K, capacity)
+        empty = seats[0] * seats[1]                        # 칸을 얻지 못한 것의 주소
+
+        source = ops.scatter(slot[:, None], ops.arange(T * K) % T, (empty + 1,))[:-1]
+        h = ops.reshape(ops.take(tokens, source, axis=0), (*seats, x.shape[-1]))
+        o = ops.reshape(self._swiglu(h, owner), (-1, x.shape[-1]))
+        weight = ops.where(slot < empty, weight, 0)
+        o = ops.take(o, ops.minimum(slot, empty - 1), axis=0) * weight[:, None]
+        return ops.reshape(ops.sum(ops.reshape(o, (K, T, -1)), axis=0), ops.shape(x))
 
 # %% ../../chapter12_modern_llms/04_moe_routing_and_load_balancing.ipynb #b79c290b
 def expert_load(indices, num_experts):
@@ -215,30 +227,16 @@ def z_loss(logits):
     return ops.mean(ops.square(ops.logsumexp(logits, axis=-1)))
 
 # %% ../../chapter12_modern_llms/04_moe_routing_and_load_balancing.ipynb #c3b398bc
-@keras.saving.register_keras_serializable(package="tf_study")
-class MoE(keras.layers.Layer):
-    """A mixture of SwiGLU experts: (..., D) to (..., D), for a SwiGLU of a Transformer.
+def _capacity(factor, indices, num_experts):
+    """C of equation (14), in integers: 1.1 * 70 is 77, and 78 if a float is rounded up."""
+    c, assignments = Fraction(str(factor)), 1
+    for size in ops.shape(indices):
+        assignments = assignments * size
+    return -(-assignments * c.numerator // (c.denominator * num_experts))
 
-    With `training=True` it adds the losses below, keeps the share of the assignments of
-    each expert in the weight `load` (N,), and drops what is over the capacity. Otherwise
-    it drops nothing, so that a token's output does not depend on other tokens.
 
-    Args:
-        num_experts: N.
-        top_k: K.
-        units: F, the inner width of an expert.
-        capacity_factor: c > 0; an expert takes ceil(c T K / N) of the T K assignments.
-            None drops nothing.
-        balance_weight: α of the load balancing loss; 0 for none.
-        z_weight: weight of the z-loss; 0 for none.
-        gate, normalize: see Router.
-
-    Raises:
-        ValueError: a size, factor or weight is out of range; the message names it.
-
-    Source: Fedus et al. 2021 (arXiv:2101.03961), section 2.2; Jiang et al. 2024
-    (arXiv:2401.04088), section 2.1.
-    """
+class _Mixture(keras.layers.Layer):
+    """What an MoE has before it is called."""
 
     def __init__(self, num_experts, top_k, units, capacity_factor=None, balance_weight=0.01,
                  z_weight=0.001, gate="softmax", normalize=None, **kwargs):
@@ -259,29 +257,50 @@ class MoE(keras.layers.Layer):
             shape=(self.router.num_experts,), initializer="zeros", dtype="float32",
             trainable=False, aggregation="mean", name="load")
 
+    def get_config(self):
+        own = {name: getattr(self, name)
+               for name in ("capacity_factor", "balance_weight", "z_weight")}
+        parts = {name: getattr(self.router, name)
+                 for name in ("num_experts", "top_k", "gate", "normalize")}
+        return {**super().get_config(), **own, **parts, "units": self.experts.units}
+
+# %% ../../chapter12_modern_llms/04_moe_routing_and_load_balancing.ipynb #c37c957c
+@keras.saving.register_keras_serializable(package="tf_study")
+class MoE(_Mixture):
+    """A mixture of SwiGLU experts: (..., D) to (..., D), for a SwiGLU of a Transformer.
+
+    With `training=True` it adds the losses below, keeps the share of the assignments of
+    each expert in the weight `load` (N,), and drops what is over the capacity. Otherwise
+    it drops nothing, so that a token's output does not depend on other tokens. A model
+    that is trained with `fit` needs an argument `training` in its `call`.
+
+    Args:
+        num_experts: N.
+        top_k: K.
+        units: F, the inner width of an expert.
+        capacity_factor: c > 0; an expert takes ceil(c T K / N) of the T K assignments.
+            None drops nothing.
+        balance_weight: α of the load balancing loss; 0 for none.
+        z_weight: weight of the z-loss; 0 for none.
+        gate, normalize: see Router.
+
+    Raises:
+        ValueError: a size, factor or weight is out of range; the message names it.
+
+    Source: Fedus et al. 2021 (arXiv:2101.03961), section 2.2; Jiang et al. 2024
+    (arXiv:2401.04088), section 2.1.
+    """
+
     def call(self, x, training=False):
         weights, indices, logits = self.router(x)
         if not training:
             return self.experts(x, weights, indices)
         self.load.assign(expert_load(indices, self.router.num_experts))
         if self.balance_weight:
-            probabilities = self.router.probabilities(logits)
-            self.add_loss(self.balance_weight * load_balancing_loss(probabilities, indices))
+            p = self.router.probabilities(logits)
+            self.add_loss(self.balance_weight * load_balancing_loss(p, indices))
         if self.z_weight:
             self.add_loss(self.z_weight * z_loss(logits))
-        return self.experts(x, weights, indices, capacity=self._capacity(indices))
-
-    def _capacity(self, indices):                          # 식 (14)를 정수로
-        if self.capacity_factor is None:
-            return None
-        c, assignments = Fraction(str(self.capacity_factor)), 1
-        for size in ops.shape(indices):
-            assignments = assignments * size
-        return -(-assignments * c.numerator // (c.denominator * self.router.num_experts))
-
-    def get_config(self):
-        return {**super().get_config(), "num_experts": self.router.num_experts,
-                "top_k": self.router.top_k, "units": self.experts.units,
-                "capacity_factor": self.capacity_factor, "z_weight": self.z_weight,
-                "balance_weight": self.balance_weight, "gate": self.router.gate,
-                "normalize": self.router.normalize}
+        capacity = self.capacity_factor and _capacity(
+            self.capacity_factor, indices, self.router.num_experts)
+        return self.experts(x, weights, indices, capacity=capacity)
