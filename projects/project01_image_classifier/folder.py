@@ -21,7 +21,7 @@ from projects.project01_image_classifier.images import open_upright, reason_to_l
 SPLITS = {"train": 0.7, "validation": 0.15, "test": 0.15}
 SMALLEST = 32  # 짧은 변이 이보다 작으면 배울 것이 없다 (픽셀)
 HASH_SIDE = 16  # 차분 해시는 16 × 16비트
-NEAR = 40  # 256비트 가운데 이만큼까지 다르면 닮은 그림이다. 내장 꽃에서 남남은 76비트부터 다르다
+NEAR = 50  # 256비트 가운데 이만큼까지 다르면 닮은 그림이다. 내장 꽃에서 남남은 75비트부터 다르다
 
 
 class Picture(NamedTuple):
@@ -67,7 +67,7 @@ def validate(root: Path, seed: int = 0, progress: bool = True) -> Dataset:
     Left out, each with its reason: what is no picture, is unreadable, smaller than 32 pixels, has
     another type than its suffix says, lies outside a class folder, or is a copy (byte for byte) of an
     earlier file; of copies in different classes all are left out. Look-alikes (a difference hash
-    within 40 of 256 bits: resized, recompressed, brightened copies) stay together in one split;
+    within 50 of 256 bits: resized, recompressed, brightened copies) stay together in one split;
     those with different labels are also named in the warnings. Files whose name begins with a dot
     are ignored.
 
@@ -145,7 +145,7 @@ def difference_hash(picture: Image.Image) -> np.ndarray:
 
     Brightness, contrast and size hardly move the bits. Source: N. Krawetz, "Kind of Like That", 2013.
     """
-    cells = np.asarray(picture.convert("L").resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.BOX), np.int16)
+    cells = np.asarray(picture.convert("L").resize((HASH_SIDE + 1, HASH_SIDE), Image.Resampling.LANCZOS), np.int16)
     return np.packbits(cells[:, :-1] > cells[:, 1:]).view(np.uint64)
 
 

@@ -66,9 +66,12 @@ def train(options: argparse.Namespace, progress: bool = True) -> dict:
     Raises:
         UserError: the folder, the weights or the run folder does not fit.
     """
+    import keras
+
     from projects.common.training import fit
     from projects.project01_image_classifier import calibration, folder, model as models, pipeline
 
+    keras.utils.set_random_seed(options.seed)
     dataset = folder.validate(options.data or flowers.directory(), options.seed, progress)
     if progress:
         if not options.data:
