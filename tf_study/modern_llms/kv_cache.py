@@ -8,11 +8,12 @@ __all__ = ['KVCache', 'kv_cache_bytes', 'RollingKVCache', 'Sampler', 'generate',
 # %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #492bf5af
 import dataclasses
 import hashlib
+import itertools
 import math
 import numbers
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,18 +23,35 @@ from keras import ops
 from .llama import Llama, LlamaConfig
 
 # %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #8f569ca2
-class KVCache(NamedTuple):
-    """Keys and values of the tokens so far, in memory of a fixed size.
+def _mask(slots, queries, window, filled):
+    """Which of the slots (S,) a query in slot (T, 1) may look at: (B, T, S)."""
+    near = ops.logical_and(slots <= queries, slots > queries - window)         # (T, S)
+    return ops.logical_and(near, filled[:, None])
 
-    `reserve` and `write` return a new cache; inside `tf.function` the compiler may write in
-    place. Begin with `KVCache.empty`.
 
-    Fields:
-        keys, values: a (B, G, S, d) of each layer, S the most tokens that it can hold.
-        filled: (B, S) bool, slots with a token that may be looked at.
-        length: scalar int32, slots used so far (the same for all rows; padding is on the left).
-        window: scalar int32, W: a query sees its own slot and the W - 1 before it.
-    """
+def _positions(filled, new):
+    """Positions (B, T) of new tokens (B, T) after those of filled (B, S)."""
+    before = ops.sum(ops.cast(filled, "int32"), axis=1, keepdims=True)         # (B, 1)
+    return ops.maximum(before + ops.cumsum(ops.cast(new, "int32"), axis=1) - 1, 0)
+
+
+def _check_room(cache, B, T):
+    rows, used = cache.filled.shape[0], tf.get_static_value(cache.length) or 0
+    if B != rows:
+        raise ValueError(f"캐시의 배치는 {rows}이다. 받은 배치: {B}")
+    if used + T > cache.max_length:
+        raise ValueError(f"캐시에는 토큰 {cache.max_length}개까지 든다. "
+                         f"{used}개가 든 캐시에 {T}개를 더 넣으려 했다.")
+
+
+def _check_dtype(held, k, v):
+    if not held.dtype == k.dtype == v.dtype:
+        raise ValueError(f"캐시의 자료형은 {held.dtype.name}이다. 받은 자료형: {k.dtype.name}, "
+                         f"{v.dtype.name}. KVCache.empty에 모델의 compute_dtype을 준다.")
+
+# %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #06d23723
+class _Slots(NamedTuple):
+    """What the two caches share: their tensors and the counting of slots."""
 
     keys: tuple[tf.Tensor, ...]
     values: tuple[tf.Tensor, ...]
@@ -42,86 +60,75 @@ class KVCache(NamedTuple):
     window: tf.Tensor
 
     @classmethod
-    def empty(cls, config: LlamaConfig, batch_size: int, max_length: int, dtype="float32") -> "KVCache":
-        """A cache without tokens; `dtype` is the compute dtype of the model.
-
-        Raises:
-            ValueError: `batch_size` or `max_length` is below 1.
-        """
-        if batch_size < 1 or max_length < 1:
+    def empty(cls, config: LlamaConfig, batch_size: int, max_length: int, dtype="float32"):
+        """A cache without tokens; `dtype` is the compute dtype of the model."""
+        if min(batch_size, max_length) < 1:
             raise ValueError("batch_size와 max_length는 1 이상이어야 한다. "
                              f"받은 값: {batch_size}, {max_length}")
         W = config.sliding_window or max_length
-        shape = (batch_size, config.num_key_value_heads, cls._slots(max_length, W), config.head_dim)
-        empty = (tf.zeros(shape, dtype),) * config.num_hidden_layers
-        return cls(empty, empty, tf.zeros((batch_size, max_length), bool), tf.constant(0), tf.constant(W))
-
-    @staticmethod
-    def _slots(max_length, window):
-        return max_length
+        S = cls._cells(max_length, W)
+        empty = tf.zeros((batch_size, config.num_key_value_heads, S, config.head_dim), dtype)
+        layers = (empty,) * config.num_hidden_layers
+        filled = tf.zeros((batch_size, max_length), bool)
+        return cls(layers, layers, filled, tf.constant(0), tf.constant(W))
 
     @property
     def max_length(self) -> int:
         """The number of tokens of a row, padding included, that it may come to hold."""
         return self.filled.shape[1]
 
-    def reserve(self, tokens, padding_mask=None):
-        """Room for tokens (B, T): the mask (B, T, S), positions (B, T) and the next cache.
-
-        A row's positions count its own tokens, so that padding on the left changes nothing.
-
-        Raises:
-            ValueError: another batch size, or more tokens than there is room for (checked
-                where the length is known: eagerly, and in a graph for a new cache).
-        """
-        positions, queries, cache = self._admit(tokens, padding_mask)
-        slots = ops.arange(self.max_length)
-        return self._mask(slots, queries, cache.filled), positions, cache
-
-    def write(self, layer: int, k, v):
-        """Keep k, v (B, G, T, d) of the tokens reserved last: all keys, all values, the next cache.
-
-        Raises:
-            ValueError: `k` or `v` has another dtype than the cache.
-        """
-        self._check_dtype(layer, k, v)
-        start = (0, 0, self.length - ops.shape(k)[2], 0)
-        k = ops.slice_update(self.keys[layer], start, k)
-        v = ops.slice_update(self.values[layer], start, v)
-        return k, v, self._keep(layer, k, v)
-
     def _admit(self, tokens, padding_mask):
         B, T = ops.shape(tokens)
-        self._check_room(B, T)
+        _check_room(self, B, T)
         new = ops.ones((B, T), "bool") if padding_mask is None else padding_mask
-        before = ops.sum(ops.cast(self.filled, "int32"), axis=1, keepdims=True)      # (B, 1)
-        positions = ops.maximum(before + ops.cumsum(ops.cast(new, "int32"), axis=1) - 1, 0)
-        queries = self.length + ops.arange(T)[:, None]                               # (T, 1)
         filled = ops.slice_update(self.filled, (0, self.length), new)
-        return positions, queries, self._replace(filled=filled, length=self.length + T)
-
-    def _mask(self, slots, queries, filled):
-        near = ops.logical_and(slots <= queries, slots > queries - self.window)      # (T, S)
-        return ops.logical_and(near, filled[:, None])                                # (B, T, S)
+        queries = self.length + ops.arange(T)[:, None]                         # (T, 1)
+        following = self._replace(filled=filled, length=self.length + T)
+        return _positions(self.filled, new), queries, following
 
     def _keep(self, layer, k, v):
         keys, values = list(self.keys), list(self.values)
         keys[layer], values[layer] = k, v
         return self._replace(keys=tuple(keys), values=tuple(values))
 
-    def _check_dtype(self, layer, *new):
-        dtype = self.keys[layer].dtype
-        if any(tensor.dtype != dtype for tensor in new):
-            raise ValueError(f"캐시의 자료형은 {dtype.name}이다. 받은 자료형: {[t.dtype.name for t in new]}. "
-                             "KVCache.empty에 모델의 compute_dtype을 준다.")
+# %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #03177985
+class KVCache(_Slots):
+    """Keys and values of the tokens so far, in memory of a fixed size.
 
-    def _check_room(self, B, T):
-        if B != self.filled.shape[0]:
-            raise ValueError(f"캐시의 배치는 {self.filled.shape[0]}이다. 받은 배치: {B}")
-        used = tf.get_static_value(self.length) or 0
-        if used + T > self.max_length:
-            raise ValueError(f"캐시에는 토큰 {self.max_length}개까지 든다. "
-                             f"{used}개가 든 캐시에 {T}개를 더 넣으려 했다.")
+    `reserve` and `write` return a new cache; inside `tf.function` the compiler may write in
+    place. Begin with `KVCache.empty(config, batch_size, max_length, dtype)`.
+
+    Fields:
+        keys, values: a (B, G, S, d) of each layer, S = max_length.
+        filled: (B, S) bool, slots with a token that may be looked at.
+        length: scalar int32, slots used so far (of all rows; padding is on the left).
+        window: scalar int32, W: a query sees its own slot and the W - 1 before it.
+
+    Raises:
+        ValueError: a size is below 1, another batch size or dtype, or no room for the tokens
+            (checked where the length is known: eagerly, and in a graph for a new cache).
+    """
+
+    @staticmethod
+    def _cells(max_length, window):
+        return max_length
+
+    def reserve(self, tokens, padding_mask=None):
+        """Room for tokens (B, T): the mask (B, T, S), positions (B, T) and the next cache.
+
+        A row's positions count its own tokens, so that padding on the left changes nothing.
+        """
+        positions, queries, cache = self._admit(tokens, padding_mask)
+        slots = ops.arange(self.max_length)
+        return _mask(slots, queries, self.window, cache.filled), positions, cache
+
+    def write(self, layer: int, k, v):
+        """Keep k, v (B, G, T, d) of the tokens reserved last: all keys, values, next cache."""
+        _check_dtype(self.keys[layer], k, v)
+        start = (0, 0, self.length - ops.shape(k)[2], 0)
+        k = ops.slice_update(self.keys[layer], start, k)
+        v = ops.slice_update(self.values[layer], start, v)
+        return k, v, self._keep(layer, k, v)
 
 # %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #b10ac0bb
 def kv_cache_bytes(config: LlamaConfig, batch_size: int, length: int, dtype="float32") -> int:
@@ -146,64 +153,99 @@ def kv_cache_bytes(config: LlamaConfig, batch_size: int, length: int, dtype="flo
 class RollingKVCache(KVCache):
     """A KVCache that keeps the keys and values of the last W slots only.
 
-    For a configuration with `sliding_window` W it gives what KVCache gives, with keys and
-    values (B, G, min(W, S), d) for up to S tokens. Slot s lies in cell s mod W. `filled` is
-    still (B, S): one byte a token. The number of tokens T of a call must be static.
+    With `sliding_window` W it gives what KVCache gives, with keys and values of min(W, S)
+    slots for up to S tokens: slot s lies in cell s mod W. `filled` is still (B, S), a byte
+    a token. The number of tokens T of a call must be static.
 
     Source: Jiang et al. 2023 (arXiv:2310.06825), section 2.
     """
 
     @staticmethod
-    def _slots(max_length, window):
+    def _cells(max_length, window):
         return min(max_length, window)
 
     def reserve(self, tokens, padding_mask=None):
         """As KVCache; the mask is (B, 1, W) for T = 1 and else (B, T, W + T)."""
         positions, queries, cache = self._admit(tokens, padding_mask)
-        if tokens.shape[1] == 1:
-            slots = cache._held()                                     # 칸마다 든 슬롯
-        else:
-            slots = ops.concatenate([self._held(), queries[:, 0]])    # 쓰기 전의 버퍼와 청크
+        slots = cache._held()                                          # 칸마다 든 슬롯
+        if tokens.shape[1] > 1:
+            slots = ops.concatenate([self._held(), queries[:, 0]])     # 쓰기 전의 버퍼, 청크
         filled = ops.take(cache.filled, ops.maximum(slots, 0), axis=1)
-        return self._mask(slots, queries, ops.logical_and(filled, slots >= 0)), positions, cache
+        filled = ops.logical_and(filled, slots >= 0)
+        return _mask(slots, queries, self.window, filled), positions, cache
 
     def write(self, layer: int, k, v):
-        """As KVCache; for T > 1 the buffer before the call, then the T new, are returned."""
-        self._check_dtype(layer, k, v)
+        """As KVCache; for T > 1 it returns the buffer before the call, then the T new."""
+        _check_dtype(self.keys[layer], k, v)
         W, T = self.keys[layer].shape[2], k.shape[2]
         if T == 1:
             start = (0, 0, (self.length - 1) % W, 0)
             k = ops.slice_update(self.keys[layer], start, k)
             v = ops.slice_update(self.values[layer], start, v)
             return k, v, self._keep(layer, k, v)
-        k = ops.concatenate([self.keys[layer], k], axis=2)            # (B, G, W + T, d)
-        v = ops.concatenate([self.values[layer], v], axis=2)
-        new = self._held() - (self.length - T)                        # 청크의 몇 번째인가
-        source = ops.where(new >= 0, W + new, ops.arange(W))          # 음수이면 제자리
-        return k, v, self._keep(layer, ops.take(k, source, axis=2), ops.take(v, source, axis=2))
+        k, v = (ops.concatenate(pair, axis=2)                          # (B, G, W + T, d)
+                for pair in ((self.keys[layer], k), (self.values[layer], v)))
+        new = self._held() - (self.length - T)                         # 청크의 몇 번째인가
+        source = ops.where(new >= 0, W + new, ops.arange(W))           # 음수이면 제자리
+        return k, v, self._keep(layer, *(ops.take(x, source, axis=2) for x in (k, v)))
 
-    def _held(self):
-        """The slot in each cell, (W,); negative where a cell is empty."""
+    def _held(self):                                                   # 식 (4), 빈 칸은 음수
         W, last = self.keys[0].shape[2], self.length - 1
         return last - (last - ops.arange(W)) % W
 
 # %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #33346cc2
+def _penalise(logits, seen, penalty):                                  # 식 (5)
+    if seen is None or seen.shape != logits.shape:
+        raise ValueError("반복 벌점에는 logits와 모양이 같은 seen이 필요하다. 받은 모양: "
+                         f"{seen if seen is None else tuple(seen.shape)}")
+    return tf.where(seen, tf.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+
+def _keep_likeliest(logits, k, p):                                     # 식 (7)
+    kept = tf.math.top_k(logits, k).values                             # 큰 것부터 (B, k)
+    if p < 1:
+        before = tf.cumsum(tf.nn.softmax(kept), axis=-1, exclusive=True)
+        kept = tf.where(before < p, kept, np.inf)
+    threshold = tf.reduce_min(kept, axis=-1, keepdims=True)
+    return tf.where(logits >= threshold, logits, -np.inf)
+
+
+def _draw(p, seed):                                                    # 식 (8)
+    cumulative = tf.where(p > 0, tf.cumsum(p, axis=-1), 0.0)
+    u = tf.random.stateless_uniform((tf.shape(p)[0], 1), seed)
+    above = cumulative > u * tf.reduce_max(cumulative, axis=-1, keepdims=True)
+    return tf.argmax(tf.cast(above, tf.int8), axis=-1, output_type=tf.int32)
+
+
+def _check_sampler(sampler):
+    for name, fits, rule in (
+            ("temperature", lambda x: x >= 0, "0 이상의 수"),
+            ("top_p", lambda x: 0 < x <= 1, "0보다 크고 1 이하인 수"),
+            ("repetition_penalty", lambda x: x > 0, "0보다 큰 수")):
+        x = getattr(sampler, name)
+        if not (isinstance(x, numbers.Real) and math.isfinite(x) and fits(x)):
+            raise ValueError(f"{name}은(는) {rule}여야 한다. 받은 값: {x!r}")
+    k = sampler.top_k
+    if k is not None and not (isinstance(k, numbers.Integral) and k >= 1):
+        raise ValueError(f"top_k는 1 이상의 정수이거나 None이어야 한다. 받은 값: {k!r}")
+
+# %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #5853d39e
 @dataclasses.dataclass(frozen=True)
 class Sampler:
-    """How the next token is drawn from logits; the default takes the likeliest.
+    """How the next token is drawn from logits (B, V); the default takes the likeliest.
 
-    Applied in the order of Hugging Face: repetition penalty, temperature, top-k, top-p.
-    top-p without top-k sorts the whole vocabulary.
+    In the order of Hugging Face: repetition penalty, temperature, top-k, top-p.
 
     Args:
         temperature: 0 takes the likeliest token.
         top_k: keep the k likeliest tokens (and those that equal the last of them).
-        top_p: of these keep the smallest set whose probability is at least p.
-        repetition_penalty: logits of tokens seen before are divided by it where positive
-            and multiplied by it where not. 1: none.
+        top_p: of these keep the smallest set whose probability is at least p. Without
+            top_k this sorts the whole vocabulary.
+        repetition_penalty: divides the logits of tokens seen before where they are
+            positive, and multiplies them elsewhere. 1: none.
 
     Raises:
-        ValueError: a value is out of range. The message names it.
+        ValueError: a value out of range, logits of another rank, no `seen` though needed.
 
     Source: Fan et al. 2018 (arXiv:1805.04833), Holtzman et al. 2019 (arXiv:1904.09751),
     Keskar et al. 2019 (arXiv:1909.05858), section 4.1.
@@ -215,16 +257,7 @@ class Sampler:
     repetition_penalty: float = 1.0
 
     def __post_init__(self):
-        k = self.top_k
-        for name, fits, rule in (
-                ("temperature", lambda x: x >= 0, "0 이상의 수"),
-                ("top_p", lambda x: 0 < x <= 1, "0보다 크고 1 이하인 수"),
-                ("repetition_penalty", lambda x: x > 0, "0보다 큰 수")):
-            value = getattr(self, name)
-            if not isinstance(value, numbers.Real) or not (math.isfinite(value) and fits(value)):
-                raise ValueError(f"{name}은(는) {rule}여야 한다. 받은 값: {value!r}")
-        if k is not None and (not isinstance(k, numbers.Integral) or isinstance(k, bool) or k < 1):
-            raise ValueError(f"top_k는 1 이상의 정수이거나 None이어야 한다. 받은 값: {k!r}")
+        _check_sampler(self)
 
     @property
     def needs_seen(self) -> bool:
@@ -232,65 +265,79 @@ class Sampler:
         return self.repetition_penalty != 1
 
     def filter(self, logits, seen=None):
-        """Logits whose softmax is the distribution that tokens are drawn from.
-
-        logits (B, V), and seen (B, V) bool if `needs_seen`; returns float32 (B, V), -inf at
-        tokens that are never drawn.
-
-        Raises:
-            ValueError: `logits` has another rank, or `seen` is missing or has another shape.
-        """
-        if len(logits.shape) != 2:
-            raise ValueError(f"logits는 (B, V)여야 한다. 받은 모양: {tuple(logits.shape)}")
-        logits = tf.cast(logits, tf.float32)
-        if self.needs_seen:
-            if seen is None or seen.shape != logits.shape:
-                raise ValueError("반복 벌점에는 logits와 모양이 같은 seen이 필요하다. 받은 값: "
-                                 f"{seen if seen is None else tuple(seen.shape)}")
-            θ = self.repetition_penalty
-            logits = tf.where(seen, tf.where(logits > 0, logits / θ, logits * θ), logits)
-        if self.temperature == 0:
-            best = tf.argmax(logits, axis=-1)
-            best = tf.one_hot(best, logits.shape[-1], on_value=True, off_value=False, dtype=tf.bool)
-            return tf.where(best, 0.0, -np.inf)
-        logits = logits / self.temperature
-        V = logits.shape[-1]
-        k = min(self.top_k or V, V)
-        if k == V and self.top_p == 1:
-            return logits
-        kept = tf.math.top_k(logits, k).values                        # 큰 것부터 (B, k)
-        if self.top_p < 1:
-            before = tf.cumsum(tf.nn.softmax(kept), axis=-1, exclusive=True)
-            kept = tf.where(before < self.top_p, kept, np.inf)
-        return tf.where(logits >= tf.reduce_min(kept, axis=-1, keepdims=True), logits, -np.inf)
+        """Logits (B, V) float32 whose softmax is drawn from; -inf where never drawn."""
+        return _filtered(self, logits, seen)
 
     def __call__(self, logits, seed, seen=None):
-        """Draw tokens (B,) int32 from logits (B, V); `seed` is two integers.
-
-        A seed draws the same tokens again, but eager and XLA-compiled calls draw differently.
-        """
+        """Draw tokens (B,) int32; `seed` is two integers. Eager and XLA draw differently."""
         logits = self.filter(logits, seen)
         if self.temperature == 0:
             return tf.argmax(logits, axis=-1, output_type=tf.int32)
-        p = tf.nn.softmax(logits)
-        cumulative = tf.where(p > 0, tf.cumsum(p, axis=-1), 0.0)      # 버린 토큰은 뽑지 않는다
-        u = tf.random.stateless_uniform((tf.shape(p)[0], 1), seed)
-        u *= tf.reduce_max(cumulative, axis=-1, keepdims=True)        # 합의 반올림 오차
-        return tf.argmax(tf.cast(cumulative > u, tf.int8), axis=-1, output_type=tf.int32)
+        return _draw(tf.nn.softmax(logits), seed)
+
+# %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #c481ff51
+def _filtered(sampler, logits, seen):
+    if len(logits.shape) != 2:
+        raise ValueError(f"logits는 (B, V)여야 한다. 받은 모양: {tuple(logits.shape)}")
+    logits, V = tf.cast(logits, tf.float32), logits.shape[-1]
+    if sampler.needs_seen:
+        logits = _penalise(logits, seen, sampler.repetition_penalty)
+    if sampler.temperature == 0:                                       # 한 토큰만 남긴다
+        best = tf.one_hot(tf.argmax(logits, axis=-1), V, True, False, dtype=tf.bool)
+        return tf.where(best, 0.0, -np.inf)
+    logits = logits / sampler.temperature                              # 식 (6)
+    k = min(sampler.top_k or V, V)
+    if k == V and sampler.top_p == 1:
+        return logits
+    return _keep_likeliest(logits, k, sampler.top_p)
 
 # %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #22542efb
+_STEP = 16                                                             # 모양의 단위
+
+
+def _round_up(n):
+    return -(-n // _STEP) * _STEP
+
+
+def _check_request(config, prompts, max_new_tokens, eos):
+    n, V, most = max_new_tokens, config.vocab_size, config.max_position_embeddings
+    if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 1:
+        raise ValueError(f"max_new_tokens는 1 이상의 정수여야 한다. 받은 값: {n!r}")
+    if eos is not None and not 0 <= eos < V:
+        raise ValueError(f"eos는 0 이상 {V} 미만의 토큰이어야 한다. 받은 값: {eos!r}")
+    if not prompts:
+        raise ValueError("프롬프트가 하나 이상 있어야 한다.")
+    for name, x in ((f"prompts[{i}]", prompt) for i, prompt in enumerate(prompts)):
+        if x.ndim != 1 or not x.size or not np.issubdtype(x.dtype, np.integer):
+            raise ValueError(f"{name}는 정수 토큰이 하나 이상 든 시퀀스여야 한다. 받은 값: {x!r}")
+        if x.min() < 0 or x.max() >= V:
+            raise ValueError(f"{name}의 토큰은 0 이상 {V} 미만이어야 한다. "
+                             f"받은 범위: {x.min()}–{x.max()}")
+        if len(x) + n > most:
+            raise ValueError(f"{name}의 토큰 {len(x)}개에 {n}개를 더하면 "
+                             f"max_position_embeddings={most}를 넘는다.")
+
+
+def _pad_left(prompts):
+    T = _round_up(max(map(len, prompts)))
+    tokens, real = np.zeros((len(prompts), T), "int32"), np.zeros((len(prompts), T), bool)
+    for row, prompt in enumerate(prompts):
+        tokens[row, T - len(prompt):], real[row, T - len(prompt):] = prompt, True
+    return tokens, real
+
+# %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #38fc85ff
 _LOOPS: "weakref.WeakKeyDictionary[Llama, dict]" = weakref.WeakKeyDictionary()
-_STEP = 16                                                 # 모양을 이 수의 배수로 올린다
 
 
 def generate(model: Llama, prompts: Sequence[Sequence[int]], max_new_tokens: int,
-             sampler: Sampler = Sampler(), eos: int | None = None, seed: int = 0) -> list[np.ndarray]:
+             sampler: Sampler = Sampler(), eos: int | None = None,
+             seed: int = 0) -> list[np.ndarray]:
     """Continue every prompt by up to `max_new_tokens` tokens.
 
     One loop is compiled for each sampler, batch size, and length of the prompts and of the
-    new tokens, both rounded up to a multiple of 16. A prompt gives the same tokens alone and
-    in a batch with others, up to rounding, if the sampler is greedy and the rotary
-    frequencies do not depend on the length.
+    new tokens, both rounded up to a multiple of 16. With a greedy sampler a prompt gives the
+    same tokens alone and in a batch, up to rounding, unless the rotary frequencies depend on
+    the length.
 
     Args:
         prompts: B >= 1 sequences of tokens, of any lengths from 1.
@@ -305,63 +352,34 @@ def generate(model: Llama, prompts: Sequence[Sequence[int]], max_new_tokens: int
             is too long for `max_position_embeddings`; `max_new_tokens` is below 1; `eos` is
             outside the vocabulary.
     """
-    prompts = _checked(model.config, prompts, max_new_tokens, eos)
-    B, T = len(prompts), _round_up(max(map(len, prompts)))
-    tokens, real = np.zeros((B, T), "int32"), np.zeros((B, T), bool)
-    for row, prompt in enumerate(prompts):                        # 왼쪽을 채운다
-        tokens[row, T - len(prompt):], real[row, T - len(prompt):] = prompt, True
+    prompts = [np.asarray(prompt) for prompt in prompts]
+    _check_request(model.config, prompts, max_new_tokens, eos)
     loops = _LOOPS.setdefault(model, {})
     if sampler not in loops:
         loops[sampler] = _decoding_loop(weakref.ref(model), sampler)
     limit, eos = tf.constant(max_new_tokens), tf.constant(-1 if eos is None else eos)
-    new, lengths = loops[sampler](tokens, real, _round_up(max_new_tokens), limit, eos,
+    new, lengths = loops[sampler](*_pad_left(prompts), _round_up(max_new_tokens), limit, eos,
                                   tf.constant([0, seed], tf.int64))
     return [row[:n] for row, n in zip(new.numpy(), lengths.numpy())]
 
-
-def _round_up(n):
-    return -(-n // _STEP) * _STEP
-
-
-def _checked(config, prompts, max_new_tokens, eos):
-    if isinstance(max_new_tokens, bool) or not isinstance(max_new_tokens, numbers.Integral) or max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens는 1 이상의 정수여야 한다. 받은 값: {max_new_tokens!r}")
-    V, most = config.vocab_size, config.max_position_embeddings
-    if eos is not None and not 0 <= eos < V:
-        raise ValueError(f"eos는 0 이상 {V} 미만의 토큰이어야 한다. 받은 값: {eos!r}")
-    prompts = [np.asarray(prompt) for prompt in prompts]
-    if not prompts:
-        raise ValueError("프롬프트가 하나 이상 있어야 한다.")
-    for i, prompt in enumerate(prompts):
-        if prompt.ndim != 1 or not prompt.size or not np.issubdtype(prompt.dtype, np.integer):
-            raise ValueError(f"prompts[{i}]는 정수 토큰이 하나 이상 든 시퀀스여야 한다. 받은 값: {prompt!r}")
-        if prompt.min() < 0 or prompt.max() >= V:
-            raise ValueError(f"prompts[{i}]의 토큰은 0 이상 {V} 미만이어야 한다. "
-                             f"받은 범위: {prompt.min()}–{prompt.max()}")
-        if len(prompt) + max_new_tokens > most:
-            raise ValueError(f"prompts[{i}]의 토큰 {len(prompt)}개에 {max_new_tokens}개를 더하면 "
-                             f"max_position_embeddings={most}를 넘는다.")
-    return prompts
-
-# %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #38fc85ff
+# %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #75efad9b
 def _decoding_loop(model_ref, sampler):
     @tf.function(jit_compile=True)
     def loop(tokens, real, room, limit, eos, seed):
         model = model_ref()
-        (B, T), config = tokens.shape, model.config
-        rolling = config.sliding_window is not None and config.sliding_window < T + room
-        kind = RollingKVCache if rolling else KVCache
-        cache = kind.empty(config, B, T + room, model.compute_dtype)
+        (B, T), (V, W) = tokens.shape, (model.config.vocab_size, model.config.sliding_window)
+        kind = RollingKVCache if W is not None and W < T + room else KVCache
+        cache = kind.empty(model.config, B, T + room, model.compute_dtype)
         hidden, cache = model.hidden_states(tokens, padding_mask=real, cache=cache)
-        logits = model.logits(hidden[:, -1:])[:, 0]               # 왼쪽을 채웠으므로 끝이 마지막이다
-        seen = _seen(tokens, real, config.vocab_size if sampler.needs_seen else 0)
+        logits = model.logits(hidden[:, -1:])[:, 0]                    # 끝이 모두의 마지막이다
+        seen = _seen(tokens, real, V if sampler.needs_seen else 0)
         out = tf.zeros((B, room), tf.int32)
         done, lengths = tf.zeros((B,), bool), tf.zeros((B,), tf.int32)
 
         def body(i, logits, cache, seen, out, done, lengths):
             token = sampler(logits, seed + tf.stack([tf.cast(i, tf.int64), 0]), seen)
             if sampler.needs_seen:
-                seen |= tf.one_hot(token, config.vocab_size, on_value=True, off_value=False, dtype=tf.bool)
+                seen |= tf.one_hot(token, V, True, False, dtype=tf.bool)
             out = ops.slice_update(out, (0, i), tf.where(done, 0, token)[:, None])
             lengths += tf.cast(~done, tf.int32)
             done |= token == eos
@@ -371,38 +389,85 @@ def _decoding_loop(model_ref, sampler):
         def unfinished(i, logits, cache, seen, out, done, lengths):
             return (i < limit) & ~tf.reduce_all(done)
 
-        state = tf.while_loop(unfinished, body, (0, logits, cache, seen, out, done, lengths))
-        return state[4], state[6]
+        state = (0, logits, cache, seen, out, done, lengths)
+        *_, out, _, lengths = tf.while_loop(unfinished, body, state)
+        return out, lengths
 
     return loop
 
 
-def _seen(tokens, real, vocab_size):
-    """(B, vocab_size) bool: which tokens stand in each row; the padding goes to a last column."""
+def _seen(tokens, real, V):
+    """(B, V) bool: which tokens stand in each row; padding goes to a column that is cut off."""
     B, T = tokens.shape
-    columns = tf.where(real & (tokens < vocab_size), tokens, vocab_size)
-    index = tf.stack([tf.repeat(tf.range(B), T), tf.reshape(columns, [-1])], axis=1)
-    counts = tf.scatter_nd(index, tf.ones((B * T,), tf.int32), (B, vocab_size + 1))
-    return counts[:, :vocab_size] > 0
+    columns = tf.reshape(tf.where(real & (tokens < V), tokens, V), [-1])
+    index = tf.stack([tf.repeat(tf.range(B), T), columns], axis=1)
+    return tf.scatter_nd(index, tf.ones((B * T,), tf.int32), (B, V + 1))[:, :V] > 0
 
 # %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #78949d13
-class PrefixCache:
-    """Keys and values of prefixes seen before, in blocks, for one model with its weights.
+def _block_names(tokens, b) -> Iterator[bytes]:                        # 식 (11)
+    tokens, name = np.asarray(tokens, "int64"), b""
+    for start in range(0, len(tokens) - b + 1, b):
+        name = hashlib.sha256(name + tokens[start:start + b].tobytes()).digest()
+        yield name
 
-    A block is stored under the hash of its tokens and of the block before it, so that it is
-    found only after the same prefix. Blocks used least recently are dropped first, of a
-    prefix its end. Make a new one when the weights change.
+
+class _Blocks:
+    """Blocks by name; those used least recently go first, of one prefix the last."""
+
+    def __init__(self, most: int | None):
+        self._stored, self._most = OrderedDict(), most
+
+    def run(self, names: Iterator[bytes]) -> list[tf.Tensor]:
+        """The blocks of `names` up to the first that is not here."""
+        found = list(itertools.takewhile(self._stored.__contains__, names))
+        self._touch(found)
+        return [self._stored[name] for name in found]
+
+    def keep(self, names: list[bytes], cut: Callable[[int], tf.Tensor]) -> None:
+        """Store `cut(j)` under the j-th name where it is not here yet."""
+        for j, name in enumerate(names):
+            if name not in self._stored:
+                self._stored[name] = cut(j)
+        self._touch(names)
+        while self._most is not None and len(self._stored) > self._most:
+            self._stored.popitem(last=False)
+
+    def _touch(self, names):
+        for name in reversed(names):                                   # 앞의 블록이 가장 새것
+            self._stored.move_to_end(name)
+
+# %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #2de4a59b
+def _restored(cache, blocks):
+    """The empty one-row `cache` with the blocks in its first slots."""
+    stored = tf.concat(blocks, axis=3)[:, :, None]                     # (2, L, 1, G, n, d)
+    n, S = stored.shape[4], cache.max_length
+    stored = tf.pad(stored, [[0, 0]] * 4 + [[0, S - n], [0, 0]])
+    keys, values = (tuple(tf.unstack(part)) for part in tf.unstack(stored))
+    filled = tf.range(S)[None] < n
+    return cache._replace(keys=keys, values=values, filled=filled, length=tf.constant(n))
+
+
+def _check_held(n, cache):
+    one_row = len(cache.filled) == 1 and not isinstance(cache, RollingKVCache)
+    if not one_row or n > cache.max_length or not tf.reduce_all(cache.filled[0, :n]):
+        raise ValueError(f"cache는 토큰 {n}개가 앞에서부터 든, 한 행의 KVCache여야 한다. "
+                         f"받은 것: {type(cache).__name__}, filled {cache.filled.shape}")
+
+# %% ../../chapter12_modern_llms/02_kv_cache_and_memory.ipynb #161419d2
+class PrefixCache:
+    """Keys and values of prefixes seen before, in blocks, for one model and its weights.
+
+    A block is found only after the same prefix. Make a new PrefixCache when weights change.
 
     Args:
-        model: keys and values have its configuration and compute dtype.
         block_size: b, tokens of a block; a prefix is found up to a multiple of it.
-        max_blocks: most blocks to keep. None: all.
+        max_blocks: most blocks to keep, those used last. None: all.
 
     Attributes:
         asked, found: tokens of all prompts fetched so far, and those that were found.
 
     Raises:
-        ValueError: `block_size` or `max_blocks` is below 1.
+        ValueError: `block_size` or `max_blocks` is below 1; or see the methods.
 
     Source: vLLM, "Automatic Prefix Caching" (docs.vllm.ai/en/latest/design/prefix_caching).
     """
@@ -412,67 +477,23 @@ class PrefixCache:
             raise ValueError("block_size와 max_blocks는 1 이상이어야 한다. "
                              f"받은 값: {block_size}, {max_blocks}")
         self.config, self.dtype = model.config, model.compute_dtype
-        self.block_size, self.max_blocks = block_size, max_blocks
-        self._blocks: OrderedDict[bytes, tf.Tensor] = OrderedDict()   # (2, L, G, b, d)
+        self.block_size, self._blocks = block_size, _Blocks(max_blocks)
         self.asked = self.found = 0
 
-    @property
-    def hit_rate(self) -> float:
-        """Share of the tokens asked for that were found; 0 before the first."""
-        return self.found / max(self.asked, 1)
-
     def fetch(self, tokens: Sequence[int], max_length: int) -> tuple[KVCache, int]:
-        """A cache of one row for `max_length` tokens with the longest known prefix, and its length n.
-
-        The model goes on with tokens[n:], never empty: the last token's logits are needed.
-
-        Raises:
-            ValueError: `tokens` is empty or longer than `max_length`.
-        """
+        """A one-row KVCache with the longest known prefix, and its length n < len(tokens)."""
         if not 1 <= len(tokens) <= max_length:
-            raise ValueError(f"토큰은 1개 이상 max_length={max_length}개 이하여야 한다. 받은 수: {len(tokens)}")
-        hits = []
-        for name in self._names(tokens[:-1]):
-            if name not in self._blocks:
-                break
-            hits.append(name)
-        self._touch(hits)
-        n = len(hits) * self.block_size
+            raise ValueError(f"토큰은 1개 이상 max_length={max_length}개 이하여야 한다. "
+                             f"받은 수: {len(tokens)}")
+        blocks = self._blocks.run(_block_names(tokens[:-1], self.block_size))
+        n = len(blocks) * self.block_size
         self.asked, self.found = self.asked + len(tokens), self.found + n
         cache = KVCache.empty(self.config, 1, max_length, self.dtype)
-        if not hits:
-            return cache, 0
-        stored = tf.concat([self._blocks[name] for name in hits], axis=3)       # (2, L, G, n, d)
-        stored = tf.pad(stored, [[0, 0]] * 3 + [[0, max_length - n], [0, 0]])[:, :, None]
-        keys, values = (tuple(tf.unstack(part)) for part in tf.unstack(stored))
-        filled = tf.range(max_length)[None] < n
-        return cache._replace(keys=keys, values=values, filled=filled, length=tf.constant(n)), n
+        return (_restored(cache, blocks), n) if blocks else (cache, 0)
 
     def store(self, tokens: Sequence[int], cache: KVCache) -> None:
-        """Keep the full blocks of `tokens`, which `cache` holds in its first slots.
-
-        Raises:
-            ValueError: the cache has several rows, is rolling, or does not hold the tokens.
-        """
-        held = not isinstance(cache, RollingKVCache) and len(cache.filled) == 1
-        if not held or not tf.reduce_all(cache.filled[0, :len(tokens)]) or len(tokens) > cache.max_length:
-            raise ValueError(f"cache는 토큰 {len(tokens)}개가 앞에서부터 든, 한 행의 KVCache여야 한다. "
-                             f"받은 것: {type(cache).__name__}, filled {cache.filled.shape}")
-        names, b = list(self._names(tokens)), self.block_size
-        stored = tf.stack([tf.stack(cache.keys), tf.stack(cache.values)])[:, :, 0]  # (2, L, G, S, d)
-        for j, name in enumerate(names):
-            if name not in self._blocks:
-                self._blocks[name] = stored[:, :, :, j * b:(j + 1) * b]
-        self._touch(names)
-        while self.max_blocks is not None and len(self._blocks) > self.max_blocks:
-            self._blocks.popitem(last=False)
-
-    def _names(self, tokens) -> Iterator[bytes]:
-        tokens, name = np.asarray(tokens, "int64"), b""
-        for end in range(self.block_size, len(tokens) + 1, self.block_size):
-            name = hashlib.sha256(name + tokens[end - self.block_size:end].tobytes()).digest()
-            yield name
-
-    def _touch(self, names):
-        for name in reversed(names):                                   # 앞의 블록이 가장 새것이다
-            self._blocks.move_to_end(name)
+        """Keep the full blocks of `tokens`; a one-row KVCache must hold them, from slot 0."""
+        _check_held(len(tokens), cache)
+        names, b = list(_block_names(tokens, self.block_size)), self.block_size
+        stored = tf.stack([tf.stack(cache.keys), tf.stack(cache.values)])[:, :, 0]
+        self._blocks.keep(names, lambda j: stored[:, :, :, j * b:(j + 1) * b])
