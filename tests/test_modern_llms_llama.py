@@ -317,6 +317,15 @@ def test_left_padding_with_positions_changes_nothing(model):
     assert np.isfinite(logits).all()
 
 
+def test_positions_count_by_their_differences(model):
+    logits = model(TOKENS).numpy()
+    positions = np.outer([1, 3], np.arange(T)) + 50               # 첫 줄은 한 칸씩, 둘째 줄은 세 칸씩
+    moved = model(TOKENS, positions=positions).numpy()
+    np.testing.assert_allclose(moved[0], logits[0], atol=1e-3)
+    assert np.abs(moved[1] - logits[1]).max() > 1e-2
+    np.testing.assert_allclose(model(TOKENS, positions=positions[1])[1], moved[1], atol=1e-4)
+
+
 def test_tied_weights_get_gradients_from_both_ends():
     model = randomised(Llama(SMALL))
     with tf.GradientTape() as tape:
