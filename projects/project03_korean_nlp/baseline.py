@@ -14,7 +14,7 @@ from projects.project03_korean_nlp.model import selected
 from projects.project03_korean_nlp.prepare import Part
 from projects.project03_korean_nlp.shards import read_batches
 
-STRENGTHS = (0.1, 1.0, 10.0)  # 규제의 역수. 검증 데이터로 고른다
+STRENGTHS = (1.0, 10.0, 100.0)  # 규제의 역수. 검증 데이터로 고른다
 
 
 class Labelled(NamedTuple):
@@ -44,7 +44,8 @@ class Bag:
     def __init__(self, longest: int, train: Labelled, valid: Labelled):
         self._counts = CountVectorizer(analyzer=lambda words: list(_ngrams(words, longest)), min_df=2)
         x, x_valid = self._counts.fit_transform(train.morphemes), self._counts.transform(valid.morphemes)
-        models = [LogisticRegression(C=C, max_iter=1000).fit(x, train.topics) for C in STRENGTHS]
+        options = {"solver": "saga", "tol": 1e-3, "max_iter": 1000, "random_state": 0}  # lbfgs보다 열 배 빠르다
+        models = [LogisticRegression(C=C, **options).fit(x, train.topics) for C in STRENGTHS]
         self._model = max(models, key=lambda model: model.score(x_valid, valid.topics))
 
     def predict(self, morphemes: list[list[str]]) -> np.ndarray:
