@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import keras
@@ -12,7 +11,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from projects.common.training import fit
-from projects.project02_sentiment_analysis.classifier import Settings, place, run_config, shuffled
+from projects.project02_sentiment_analysis.classifier import Settings, announce, place, run_config, shuffled
 from projects.project02_sentiment_analysis.data import Data
 from tf_study.nlp.classification import build_bilstm, text_vectorizer
 
@@ -48,13 +47,14 @@ def train_bilstm(
     test: np.ndarray, folder: Path, progress: bool = True,
 ) -> np.ndarray:  # fmt: skip
     """Train 6.4's BiLSTM on token numbers (N, T) and return the predicted labels of the test's."""
-    settings = Settings(texts=settings.texts, epochs=EPOCHS, learning_rate=RATE, batch=BATCH, seed=settings.seed)
+    batch = min(BATCH, len(train))
+    settings = Settings(texts=settings.texts, epochs=EPOCHS, learning_rate=RATE, batch=batch, seed=settings.seed)
     model = build_bilstm(vocabulary)
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(RATE), loss, metrics=[keras.metrics.BinaryAccuracy(threshold=0)])
     rows = tf.data.Dataset.from_tensor_slices((train, data.train.labels))
     config = run_config(settings, data)
-    print(f"기준선 {name}: {EPOCHS}에포크", file=sys.stderr)
+    announce(progress, f"기준선 {name}: {EPOCHS}에포크")
     fit(
         model, lambda epoch: shuffled(rows, settings, epoch), epochs=EPOCHS, folder=place(folder, name, config),
         config=config, progress=progress,

@@ -76,7 +76,9 @@ def train_classifier(
     dropout = 0.1 if settings.preset else 0.0  # 작은 모델은 외우기보다 덜 배우는 것이 문제이다 (7.3)
     classifier = keras_hub.models.BertTextClassifier(backbone, 2, dropout=dropout)
     curves["classifier"] = _fine_tune(classifier, tokenizer, settings, data, folder, progress)
-    classifier.preprocessor = keras_hub.models.BertTextClassifierPreprocessor(tokenizer, settings.length)
+    classifier.preprocessor = keras_hub.models.BertTextClassifierPreprocessor(
+        tokenizer, settings.length, name="preprocessor"
+    )
     return classifier, curves
 
 
@@ -116,7 +118,8 @@ def _tokenizer(texts: np.ndarray, settings: Settings, folder: Path) -> keras_hub
         part.write_text("\n".join(vocabulary), encoding="utf-8")
         os.replace(part, path)
     vocabulary = path.read_text(encoding="utf-8").split("\n")
-    return keras_hub.models.BertTokenizer(vocabulary, lowercase=False, strip_accents=False, split_on_cjk=False)
+    as_it_is = {"lowercase": False, "strip_accents": False, "split_on_cjk": False}
+    return keras_hub.models.BertTokenizer(vocabulary, name="tokenizer", **as_it_is)  # 이름까지 파일에 적힌다
 
 
 def _pretrain(backbone, tokenizer, settings: Settings, data: Data, folder: Path, progress: bool) -> History:
@@ -143,7 +146,7 @@ def _pretrain(backbone, tokenizer, settings: Settings, data: Data, folder: Path,
     model.compile(_optimizer(settings.pretraining_rate, epochs * steps), loss, weighted_metrics=[])
     config = run_config(settings, data, "epochs", "learning_rate", "forgetting")
     folder = place(folder, "pretraining", config)
-    print(f"사전학습: 레이블 없는 글 {len(data.train.texts):,}개로 {epochs}에포크", file=sys.stderr)
+    announce(progress, f"사전학습: 레이블 없는 글 {len(data.train.texts):,}개로 {epochs}에포크")
     history = fit(model, epoch_data, epochs=epochs, folder=folder, config=config, progress=progress)
     backbone.pooled_dense.trainable = True
     return history
@@ -174,7 +177,7 @@ def _fine_tune(classifier, tokenizer, settings: Settings, data: Data, folder: Pa
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     classifier.compile(_optimizer(settings.learning_rate, settings.epochs * steps), loss, metrics=["accuracy"])
     config = run_config(settings, data)
-    print(f"미세 조정: {settings.epochs}에포크", file=sys.stderr)
+    announce(progress, f"미세 조정: {settings.epochs}에포크")
 
     def epoch_data(epoch):
         return shuffled(rows, settings, 1000 + epoch).enumerate(epoch * steps).map(forget)
@@ -183,6 +186,11 @@ def _fine_tune(classifier, tokenizer, settings: Settings, data: Data, folder: Pa
         classifier, epoch_data, epochs=settings.epochs, folder=place(folder, "classifier", config), config=config,
         validation=dataset(data.validation).batch(250), progress=progress,
     )  # fmt: skip
+
+
+def announce(progress: bool, line: str) -> None:
+    if progress:
+        print(line, file=sys.stderr)
 
 
 def _optimizer(rate: float, steps: int) -> keras.optimizers.Optimizer:

@@ -18,6 +18,7 @@ STEPS = 32  # 적분을 더하는 점의 수
 
 # KerasHub의 모델을 읽을 때마다 나오지만 가중치는 바르게 들어간다
 warnings.filterwarnings("ignore", r"`build\(\)` was called on layer 'bert", UserWarning)
+warnings.filterwarnings("ignore", "Skipping variable loading for optimizer", UserWarning)  # 옵티마이저는 내놓지 않았다
 
 
 class Score(NamedTuple):

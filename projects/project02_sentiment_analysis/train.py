@@ -74,7 +74,7 @@ def run(chosen: argparse.Namespace) -> None:
 
 def save(classifier, folder: Path) -> None:
     """Write the preset without what serving does not need and what makes equal models differ."""
-    classifier.compile()  # 옵티마이저의 모멘트를 버린다: 파일이 3분의 1이 된다
+    classifier.optimizer = None  # 모멘트를 버리면 파일이 3분의 1쯤이 된다
     classifier.save_to_preset(str(folder))
     metadata = folder / "metadata.json"
     kept = {name: value for name, value in json.loads(metadata.read_text()).items() if name != "date_saved"}

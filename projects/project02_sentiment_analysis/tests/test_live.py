@@ -181,10 +181,10 @@ def test_browser(live, tmp_path):
         assert chips == [each["token"].removeprefix("##") for each in expected["attribution"]["tokens"]]
         page.fill("#text", "<img src=x onerror=alert(1)>")
         page.click("#send")
-        page.wait_for_function("document.querySelector('#tokens').innerText.includes('img')")
+        page.locator("#notes", has_text="모르는 토큰").wait_for()
         page.fill("#text", "   ")
         page.click("#send")
-        page.wait_for_function("document.querySelector('#problem').innerText.includes('비어 있다')")
+        page.locator("#problem", has_text="비어 있다").wait_for()
         assert page.is_hidden("#result")
         page.click("#examples button >> nth=1")
         page.wait_for_selector("#result:not([hidden])")
