@@ -14,6 +14,7 @@ from tf_study.modern_llms import llama
 from tf_study.modern_llms.llama import (
     GroupedQueryAttention,
     Llama,
+    LlamaBlock,
     LlamaConfig,
     RMSNorm,
     SwiGLU,
@@ -285,6 +286,19 @@ def test_saved_and_loaded(model, tmp_path):
     again = keras.saving.load_model(tmp_path / "llama.keras")
     assert type(again) is Llama and again.config == model.config
     np.testing.assert_array_equal(again(TOKENS), model(TOKENS))
+
+
+def test_a_block_is_saved(tmp_path):
+    rope = rope_table(SMALL, np.arange(T), T)
+    x = keras.Input((T, D))
+    block = LlamaBlock(SMALL, 1, SwiGLU(28))
+    model = keras.Model(x, block(x, rope=rope, attention_mask=np.tri(T, dtype=bool)))
+    model.set_weights([draw(*w.shape, seed=i) for i, w in enumerate(model.weights)])
+    model.save(tmp_path / "block.keras")
+    again = keras.saving.load_model(tmp_path / "block.keras")
+    np.testing.assert_allclose(again(draw(B, T, D)), model(draw(B, T, D)), atol=1e-5)
+    settings = block.get_config()
+    assert LlamaBlock.from_config(settings).get_config() == settings and settings["layer"] == 1
 
 
 def test_configuration_of_the_model_is_not_consumed():

@@ -370,17 +370,17 @@ class GroupedQueryAttention(_GroupedProjections):
         return o if cache is None else (o, cache)
 
 # %% ../../chapter12_modern_llms/01_llama_architecture_deepdive.ipynb #51b20b19
+@keras.saving.register_keras_serializable(package="tf_study")
 class LlamaBlock(keras.layers.Layer):
     """x + attention(norm(x)), then x + feed_forward(norm(x)): (B, T, D) to (B, T, D).
 
-    `call` takes `rope`, `attention_mask` and `cache` as GroupedQueryAttention does. It
-    is made, and saved, by the model that it belongs to.
+    `call` takes what GroupedQueryAttention takes; `layer` is its number in the cache.
     """
 
     def __init__(self, config: LlamaConfig, layer: int,
                  feed_forward: keras.layers.Layer, **kwargs):
         super().__init__(**kwargs)
-        self.layer = layer
+        self.config, self.layer = config, layer
         dtype = self.dtype_policy
         self.attention_norm = RMSNorm(config.rms_norm_eps, dtype=dtype)
         self.attention = GroupedQueryAttention(
@@ -392,7 +392,8 @@ class LlamaBlock(keras.layers.Layer):
     def build(self, input_shape):
         for part in (self.attention_norm, self.attention,
                      self.feed_forward_norm, self.feed_forward):
-            part.build(input_shape)
+            if not part.built:                             # 파일에서 읽은 망은 이미 있다
+                part.build(input_shape)
 
     def call(self, x, rope, attention_mask=None, cache=None):
         a = self.attention(self.attention_norm(x), rope=rope,
@@ -402,6 +403,17 @@ class LlamaBlock(keras.layers.Layer):
         x = x + a
         x = x + self.feed_forward(self.feed_forward_norm(x))      # 식 (13)
         return x if cache is None else (x, cache)
+
+    def get_config(self):
+        network = keras.saving.serialize_keras_object(self.feed_forward)
+        return {**super().get_config(), "config": dataclasses.asdict(self.config),
+                "layer": self.layer, "feed_forward": network}
+
+    @classmethod
+    def from_config(cls, config):
+        network = keras.saving.deserialize_keras_object(config["feed_forward"])
+        return cls(**{**config, "config": LlamaConfig(**config["config"]),
+                      "feed_forward": network})
 
 # %% ../../chapter12_modern_llms/01_llama_architecture_deepdive.ipynb #db5f3b33
 class _LlamaParts(keras.Model):
