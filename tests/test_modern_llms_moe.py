@@ -114,8 +114,8 @@ def test_capacity_limits_an_expert_while_training(factor, capacity, mode):
 
 
 def test_capacity_rounds_up_exactly():
-    assert np.ceil(1.1 * 70) == 78
-    assert _capacity(1.1, tf.zeros((35, 2), tf.int32), 1) == 77
+    assert np.ceil(1.1 * 50) == 56
+    assert _capacity(1.1, tf.zeros((25, 2), tf.int32), 1) == 55
 
 
 @pytest.mark.parametrize("jit", [False, True])

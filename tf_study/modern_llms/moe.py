@@ -228,7 +228,7 @@ def z_loss(logits):
 
 # %% ../../chapter12_modern_llms/04_moe_routing_and_load_balancing.ipynb #c3b398bc
 def _capacity(factor, indices, num_experts):
-    """C of equation (14), in integers: 1.1 * 70 is 77, and 78 if a float is rounded up."""
+    """C of equation (14), in integers: 1.1 * 50 is 55, and 56 if a float is rounded up."""
     c, assignments = Fraction(str(factor)), 1
     for size in ops.shape(indices):
         assignments = assignments * size
