@@ -36,8 +36,16 @@ def run(out: Path) -> None:
     for kind, found in figures["kinds"].items():
         print(f"{data.KINDS[kind]}: " + ", ".join(f"{name} {mean:.2f}" for name, (mean, _, _) in found.items()))
     (out / "results").mkdir(parents=True, exist_ok=True)
-    title = "BERT가 BiLSTM에 뒤지는 것은 주로 부정문이다"
-    evaluation.draw(figures, title).savefig(out / "results" / "ablation.png")
+    evaluation.draw(figures, _finding(figures, data.KINDS)).savefig(out / "results" / "ablation.png")
+
+
+def _finding(figures: dict, names: dict[str, str]) -> str:
+    """The kind of sentence in which BERT is furthest behind the BiLSTM, if kinds are known and it is behind."""
+    gaps = {kind: found["작은 BERT"][0] - found["BiLSTM(글자)"][0] for kind, found in figures["kinds"].items()}
+    worst = min(gaps, key=gaps.get, default=None)
+    if worst is None or gaps[worst] >= 0:
+        return "사전학습과 조각을 바꾸어 잰 정확도"
+    return f"작은 BERT가 BiLSTM(글자)에 가장 뒤지는 문장: {names[worst]}"
 
 
 def main(arguments: list[str] | None = None) -> int:
