@@ -15,6 +15,7 @@ from projects.common.cli import UserError
 from projects.common.files import write_whole
 from projects.project03_korean_nlp.prepare import Part
 from projects.project03_korean_nlp.shards import SPEC, digest, read_batches, write_json
+from tf_study.course.runtime import silent_stderr
 from tf_study.data_pipeline.tfrecord import read_shards
 from tf_study.nlp.classification import build_bilstm
 from tf_study.training_mechanics.schedules import WarmupCosine
@@ -146,6 +147,8 @@ class TopicModel:
         self.topics, self._length = self.settings["topics"], self.settings["length"]
         model = keras.saving.load_model(folder / "model.keras", compile=False)
         self._logits = tf.function(model, input_signature=[tf.TensorSpec((self.BATCH, self._length), tf.string)])
+        with silent_stderr():  # oneDNN이 첫 실행에서 stderr에 한 줄 적는다
+            self._batch([])
 
     def __call__(self, morphemes: list[list[str]]) -> np.ndarray:
         """Return probabilities (N, K) of N documents; those longer than the model's length lose their end."""

@@ -261,7 +261,8 @@ def main(arguments: list[str] | None = None) -> None:
     reader = Reader(chosen.text_field, chosen.topic_field, chosen.max_chars)
     settings = Settings(reader, chosen.analyzer, chosen.lines_per_shard)
     summary = prepare(files, chosen.out, settings, chosen.workers)
-    print(json.dumps({name: summary[name] for name in ("documents", "shards", "morphemes", "topics", "bad")}, ensure_ascii=False))
+    shown = ("documents", "shards", "morphemes", "topics", "bad")
+    print(json.dumps({name: summary[name] for name in shown}, ensure_ascii=False))
     print(f"문서 {summary['documents']:,}편, 버린 줄 {sum(summary['bad'].values()):,}개: {chosen.out}", file=sys.stderr)
 
 
