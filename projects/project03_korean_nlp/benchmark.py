@@ -163,7 +163,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = cli.Parser(prog=f"python -m {PACKAGE}.benchmark", description=__doc__)
     parser.add_argument("part", choices=list(PARTS), help="잴 것")
     parser.add_argument("--documents", type=cli.at_least(64), default=4000, help="글의 수 (기본: %(default)s)")
-    parser.add_argument("--analyzers", nargs="+", choices=list(ANALYZERS), default=["kiwi", "okt"], help="분석기들 (기본: kiwi okt)")
+    names, default = list(ANALYZERS), ["kiwi", "okt"]
+    parser.add_argument("--analyzers", nargs="+", choices=names, default=default, help="분석기들 (기본: kiwi okt)")
     parser.add_argument("--workers", nargs="+", type=cli.at_least(1), default=[1, 2], help="작업자의 수들 (기본: 1 2)")
     parser.add_argument("--model", default=cli.BUILD / "model", help="memory가 쓸 모델 (기본: %(default)s)")
     return parser.parse_args(arguments)

@@ -83,7 +83,8 @@ def draw_shares(reading: Reading):
         ax.bar(range(1, len(parts) + 1), parts[:, k], bottom=bottom, color=plot.COLORS[k % 8], label=reading.topics[k])
         bottom += parts[:, k]
     ax.set(title=f"가장 많은 주제는 {reading.topics[order[0]]}({whole[order[0]]:.0%})이다", ylim=(0, 1))
-    ax.set(xticks=range(1, len(parts) + 1), xlabel=f"글의 차례 (한 칸에 약 {len(reading.predicted) // len(parts):,}편)", ylabel="몫")
+    size = len(reading.predicted) // len(parts)
+    ax.set(xticks=range(1, len(parts) + 1), xlabel=f"글의 차례 (한 칸에 약 {size:,}편)", ylabel="몫")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), reverse=True)
     return fig
 
