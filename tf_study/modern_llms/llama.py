@@ -502,6 +502,7 @@ class Llama(_LlamaBody):
             `write(layer, k, v)`: see GroupedQueryAttention;
             `max_length`: the number of tokens that it may come to hold.
             The call then returns (logits, next cache).
+        training: for the layers inside; `fit` gives it only to a model that takes it.
 
     A subclass changes the feed-forward network of its layers in `make_feed_forward`.
     ValueError: the tokens have not two axes.
@@ -509,7 +510,7 @@ class Llama(_LlamaBody):
     Source: Touvron et al. 2023 (arXiv:2302.13971), section 2.2.
     """
 
-    def call(self, tokens, positions=None, padding_mask=None, cache=None):
+    def call(self, tokens, positions=None, padding_mask=None, cache=None, training=None):
         x = self.hidden_states(tokens, positions, padding_mask, cache)
         if cache is None:
             return self.logits(x)
@@ -519,7 +520,8 @@ class Llama(_LlamaBody):
     def logits(self, hidden_states):
         """Scores of the next token: (B, T, D) to (B, T, V) in float32."""
         if self.head is None:
-            scores = ops.matmul(hidden_states, ops.transpose(self.embedding.embeddings))
+            E = ops.cast(self.embedding.embeddings, hidden_states.dtype)
+            scores = ops.matmul(hidden_states, ops.transpose(E))
         else:
             scores = self.head(hidden_states)
         return ops.cast(scores, "float32")
