@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from projects.project02_sentiment_analysis.data import KINDS
-from tf_study.course import plot
 
 RESAMPLES = 20_000
 

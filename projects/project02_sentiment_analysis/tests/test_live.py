@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 
 from projects.project02_sentiment_analysis import benchmark, serve
-from projects.project02_sentiment_analysis.registry import Registry
 from projects.project02_sentiment_analysis.tests.conftest import PACKAGE, run
 from projects.project02_sentiment_analysis.tests.fakes import ask, call, in_thread, wait_for
 
