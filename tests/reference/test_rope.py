@@ -33,7 +33,7 @@ FREQUENCIES = {
     "yarn, betas": (dict(head_dim=64), YARN | {"original_max_position_embeddings": 512, "beta_fast": 12,
                                                "beta_slow": 2.5}, 64),
     "yarn, equal ends": (dict(head_dim=4), YARN | {"original_max_position_embeddings": 5, "beta_fast": 2}, 64),
-    "yarn, DeepSeek-V3": (dict(head_dim=64), YARN | {"factor": 40.0, "original_max_position_embeddings": 4096,
+    "yarn, mscale": (dict(head_dim=64), YARN | {"factor": 40.0, "original_max_position_embeddings": 4096,
                                                      "mscale": 1.0, "mscale_all_dim": 0.7}, 64),
     "yarn, given factor": ({}, YARN | {"attention_factor": 0.8}, 64),
     "llama3, Llama 3.1": (dict(head_dim=128, rope_theta=500_000.0, max_position_embeddings=131_072),
