@@ -29,7 +29,7 @@ def run(main: Callable[[], int]) -> NoReturn:
         print(f"오류: {error}", file=sys.stderr)
         code = 2
     except KeyboardInterrupt:
-        print("멈췄다. 다시 실행하면 남은 것을 이어서 한다.", file=sys.stderr)
+        print("멈췄다. 중간을 저장하는 일은 다시 실행하면 남은 것을 잇는다.", file=sys.stderr)
         code = 130
     except BrokenPipeError:  # `… | head`처럼 읽는 쪽이 먼저 끝났다
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # 끝낼 때의 flush가 또 실패하지 않게 한다

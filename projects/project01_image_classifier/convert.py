@@ -19,7 +19,7 @@ from projects.project01_image_classifier.train import OUT
 from tf_study import course
 
 MODES = ("float16", "int8")
-REPRESENTATIVE = 200  # 양자화의 범위를 재는 훈련 그림
+REPRESENTATIVE = 200  # 양자화의 범위를 재는 훈련 그림: 적어도 이만큼, 모자라면 모두
 REPEATS = 100
 
 
@@ -42,8 +42,7 @@ def convert_run(run, repeats: int = REPEATS) -> list[Row]:
     """
     from tf_study.production.litert import LiteRTModel, convert
 
-    train, _ = run.pictures("train")
-    representative = train[:: max(1, len(train) // REPRESENTATIVE)].astype(np.float32)
+    representative = run.pictures("train", REPRESENTATIVE)[0].astype(np.float32)
     images, labels = run.pictures("test")
     images = images.astype(np.float32)
     rows = [_measure("keras", run.path / "model.keras", run.model.predict_on_batch, images, labels, None, repeats)]

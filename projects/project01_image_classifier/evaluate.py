@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     run = load_run(options.run)
     evaluation = evaluate(run.logits("test"), run.dataset.of("test")[1], run.dataset.classes, run.temperature)
     page = html_report(run, evaluation)
-    write_whole(options.run / "report.html", lambda part: part.write_text(page))
+    write_whole(options.run / "report.html", lambda part: part.write_text(page, errors="backslashreplace"))
     summary = evaluation.summary() | {"report": str(options.run / "report.html")}
     print(json.dumps(summary, ensure_ascii=False))
     return 0

@@ -37,7 +37,7 @@ def confusion(evaluation: Evaluation) -> Figure:
 
 def calibration(evaluation: Evaluation) -> Figure:
     """The reliability diagram before and after the temperature."""
-    figure, ax = plt.subplots(figsize=(4.8, 4))
+    figure, ax = plt.subplots(figsize=(4.8, 4.2))
     ax.plot([0, 1], [0, 1], color="0.5", linestyle=":", label="완전한 보정")
     before, after = evaluation.ece()
     for name, p, ece, marker, color in (
@@ -49,7 +49,7 @@ def calibration(evaluation: Evaluation) -> Figure:
                         label=f"{name} (ECE {ece:.3f})" if i == 0 else None)
     ax.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="평균 확신도", ylabel="맞은 비율 (95 % 윌슨 구간)")
     ax.set_title(f"온도 {evaluation.temperature:.2f}로 나누면 ECE {before:.3f} → {after:.3f}")
-    ax.legend(loc="upper left")
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)  # 점을 가리지 않게
     return figure
 
 

@@ -72,8 +72,8 @@ def validate(root: Path, seed: int = 0, progress: bool = True) -> Dataset:
     are ignored.
 
     Raises:
-        UserError: `root` is no folder, it has fewer than two classes, or a class has no usable
-            picture or too few different ones for three splits.
+        UserError: `root` is no folder, it has fewer than two classes, a class's name is no UTF-8, or a
+            class has no usable picture or too few different ones for three splits.
     """
     root = Path(root).resolve()
     if not root.is_dir():
@@ -81,6 +81,9 @@ def validate(root: Path, seed: int = 0, progress: bool = True) -> Dataset:
     classes = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     if len(classes) < 2:
         raise UserError(f"클래스의 폴더가 둘 이상 있어야 한다. {root}에서 찾은 것: {len(classes)}개")
+    for name in classes:
+        if any("\ud800" <= letter <= "\udfff" for letter in name):  # 유니코드가 아닌 바이트는 짝 없는 대리 문자로 온다
+            raise UserError(f"클래스의 폴더 이름은 UTF-8이어야 한다. {root}에서 찾은 것: {ascii(name)}")
     pictures, problems = _readable(root, classes, progress)
     pictures, copies = _without_copies(pictures)
     _require_each_class(classes, pictures, problems + copies)
@@ -196,7 +199,8 @@ def _assigned(sizes: dict[int, int]) -> dict[int, str]:
 
 
 def save(dataset: Dataset, path: Path) -> None:
-    path.write_text(json.dumps(dataset._asdict() | {"root": str(dataset.root)}, ensure_ascii=False, indent=1))
+    text = json.dumps(dataset._asdict() | {"root": str(dataset.root)}, ensure_ascii=False, indent=1)
+    path.write_text(text, errors="backslashreplace")  # 유니코드가 아닌 파일 이름은 JSON의 \udcXX로 적힌다
 
 
 def load(path: Path) -> Dataset:

@@ -15,7 +15,7 @@ import numpy as np
 
 from projects.common import cli
 from projects.project01_image_classifier.calibration import probabilities
-from projects.project01_image_classifier.images import UNREADABLE, explain, read_image
+from projects.project01_image_classifier.images import explain, read_image
 
 MODEL = Path("build/project01/model.keras")
 CHUNK = 32
@@ -91,7 +91,7 @@ def _read(path: str, side: int) -> np.ndarray | str:
     """The pixels, or why there are none."""
     try:
         return read_image(path, side)
-    except UNREADABLE as error:
+    except OSError as error:
         return explain(error)
 
 

@@ -30,10 +30,13 @@ class Run(NamedTuple):
     def side(self) -> int:
         return self.model.input_shape[1]
 
-    def pictures(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 (N, side, side, 3) and int64 (N,) of a whole split."""
-        x, y = zip(*pipeline.batches(*self.dataset.of(split), self.side, BATCH).as_numpy_iterator())
-        return np.concatenate(x).astype(np.uint8), np.concatenate(y)
+    def pictures(self, split: str, about: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 (N, side, side, 3) and int64 (N,) of a split: all, or every so many, at least `about` if it has them."""
+        paths, labels = self.dataset.of(split)
+        step = max(1, len(paths) // about) if about else 1
+        data = pipeline.batches(paths[::step], labels[::step], self.side, BATCH)
+        x, y = zip(*((images.astype(np.uint8), truth) for images, truth in data.as_numpy_iterator()))
+        return np.concatenate(x), np.concatenate(y)
 
     def logits(self, split: str) -> np.ndarray:
         """(N, K) float32."""

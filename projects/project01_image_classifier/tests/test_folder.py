@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from projects.common.cli import UserError
 from projects.project01_image_classifier import folder
 from projects.project01_image_classifier.folder import _assigned, difference_hash, near_pairs, validate
-from projects.project01_image_classifier.images import explain, open_upright, read_image
+from projects.project01_image_classifier.images import explain, open_upright, read_image, reason_to_leave_out
 from projects.project01_image_classifier.tests.pictures import flower_folder, look_alikes, spoil
 
 
@@ -140,6 +142,19 @@ def test_unusable_folders_are_one_clear_error(tmp_path, copy):
         assert "\n" not in str(error.value) and str(root) in str(error.value)
 
 
+def test_a_file_name_that_is_no_unicode_is_used_and_saved(copy, tmp_path):
+    """Korean names of an archive made on Windows (CP949), unpacked on Linux."""
+    daisy = copy / "daisy"
+    (daisy / "000.jpg").rename(daisy / os.fsdecode("꽃.jpg".encode("cp949")))
+    dataset = check(copy)
+    folder.save(dataset, tmp_path / "data.json")
+    assert len(dataset.pictures) == 60 and folder.load(tmp_path / "data.json") == dataset
+    (copy / os.fsdecode("꽃".encode("cp949"))).mkdir()
+    with pytest.raises(UserError, match="UTF-8이어야") as error:
+        check(copy)
+    assert str(error.value).encode()
+
+
 def test_an_empty_class_is_an_error_that_says_why(copy):
     (copy / "weeds").mkdir()
     with pytest.raises(UserError, match="'weeds'에 쓸 수 있는 그림.*파일이 없다"):
@@ -183,6 +198,19 @@ def test_pictures_are_read_upright_opaque_and_square(tmp_path):
     for name in ("gray.png", "palette.gif"):
         image = read_image(tmp_path / name, 20)
         assert image.shape == (20, 20, 3) and image.dtype == np.uint8
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Failed to decode"), TypeError("x"), NotImplementedError(), IndexError()])
+def test_whatever_a_decoder_raises_is_unreadable(tmp_path, monkeypatch, error):
+    Image.new("RGB", (50, 50)).save(tmp_path / "a.png")
+
+    def fail(self):
+        raise error
+
+    monkeypatch.setattr(PngImageFile, "load", fail)
+    with pytest.raises(OSError, match=str(error) or type(error).__name__):
+        read_image(tmp_path / "a.png", 32)
+    assert "읽을 수 없다" in reason_to_leave_out(tmp_path / "a.png", 32)
 
 
 def test_reasons_are_korean(tmp_path):
