@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from tf_study.modern_llms import kv_cache
+from tf_study.modern_llms import kv_cache, rope  # noqa: F401 — rope registers "dynamic"
 from tf_study.modern_llms.kv_cache import (
     KVCache,
     PrefixCache,
@@ -216,6 +216,12 @@ def test_a_large_vocabulary_never_draws_what_was_dropped():
         assert np.take_along_axis(kept, draw(logits, tf.constant([0, seed])).numpy()[:, None], 1).all()
 
 
+def test_a_sum_below_one_draws_what_was_kept():
+    p = tf.repeat(tf.constant([[0.0, 0.25, 0.25, 0.0]]), 1000, 0)          # 반올림 오차를 크게 흉내 낸다
+    for draw in (kv_cache._draw, tf.function(kv_cache._draw, jit_compile=True)):
+        assert set(draw(p, tf.constant([0, 1])).numpy()) == {1, 2}
+
+
 def test_ties_stay_and_greedy_takes_the_first():
     logits = tf.constant([[1.0, 2.0, 2.0, 2.0, 0.0]])
     assert np.isfinite(Sampler(1.0, top_k=2).filter(logits))[0].tolist() == [False, True, True, True, False]
@@ -278,6 +284,19 @@ def test_one_program_for_nearby_shapes_and_none_for_a_dead_model():
     assert alive() is None
 
 
+def test_dynamic_scaling_goes_beyond_the_trained_length():
+    model, prompt = random_llama(rope_scaling={"rope_type": "dynamic", "factor": 2.0}), [7, 5, 3] * 19
+    row = generate(model, [prompt], 20)[0].tolist()            # 57 + 20 > 64
+    cache = KVCache.empty(model.config, 1, 64 + 32)            # 주파수는 잡은 길이로 정한다
+    logits, cache = model(np.array([prompt]), cache=cache)
+    for token in row:
+        assert token == int(tf.argmax(logits[0, -1]))
+        logits, cache = model(np.array([[token]]), cache=cache)
+    trained = random_llama()                                   # 같은 가중치, 조정이 없다
+    cache = KVCache.empty(trained.config, 1, 64 + 32)
+    assert np.abs(trained(np.array([prompt]), cache=cache)[0] - model(np.array([prompt]), cache=cache)[0]).max() > 0.01
+
+
 def test_the_longest_prompt_and_the_shortest_answer(model):
     assert generate(model, [[5] * 63], 1)[0].tolist() == recompute(model, [5] * 63, 1)
 
@@ -293,6 +312,7 @@ def test_the_longest_prompt_and_the_shortest_answer(model):
     (([[1]], 0), "max_new_tokens는 1 이상"),
     (([[1]], 2.0), "max_new_tokens는 1 이상"),
     (([[1]], 4, Sampler(), V), "eos는 0 이상"),
+    (([[1]], 4, Sampler(), 2.0), "eos는 0 이상"),
 ])
 def test_errors_of_generate(model, arguments, text):
     with pytest.raises(ValueError, match=text):
@@ -316,11 +336,14 @@ def test_a_found_prefix_changes_nothing(window):
     prefix, rng = PrefixCache(model, block_size=4), np.random.RandomState(0)
     a = rng.randint(0, V, 30).tolist()
     other_first = [(a[0] + 1) % V] + a[1:]                     # 뒤의 블록은 같고 앞이 다르다
-    for request, expected in ((a[:10], 0), (a[:10], 8), (a[:8], 4), (a, 8), (a[:25] + [0], 24), (other_first, 0)):
+    b = rng.randint(0, V, 30).tolist()
+    swapped = a[:4] + b[4:]                                    # 두 블록 모두 있지만 둘째는 다른 접두사의 것이다
+    for request, expected in ((a[:10], 0), (a[:10], 8), (a[:8], 4), (a, 8), (a[:25] + [0], 24), (other_first, 0),
+                              (b, 0), (swapped, 4)):
         logits, n = serve(model, prefix, request)
         assert n == expected
         np.testing.assert_allclose(logits, model(np.array([request]))[0, -1], atol=2e-5)
-    assert prefix.asked == 10 + 10 + 8 + 30 + 26 + 30 and prefix.found == 8 + 4 + 8 + 24
+    assert prefix.asked == 10 + 10 + 8 + 30 + 26 + 30 * 3 and prefix.found == 8 + 4 + 8 + 24 + 4
 
 
 def test_the_end_of_the_oldest_prefix_is_dropped_first(model):

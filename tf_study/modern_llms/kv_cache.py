@@ -299,11 +299,17 @@ def _round_up(n):
     return -(-n // _STEP) * _STEP
 
 
+def _most_tokens(config):
+    if (config.rope_scaling or {}).get("rope_type") == "dynamic":           # 넘어서 쓰는 방식이다
+        return math.inf
+    return config.max_position_embeddings
+
+
 def _check_request(config, prompts, max_new_tokens, eos):
-    n, V, most = max_new_tokens, config.vocab_size, config.max_position_embeddings
+    n, V, most = max_new_tokens, config.vocab_size, _most_tokens(config)
     if isinstance(n, bool) or not isinstance(n, numbers.Integral) or n < 1:
         raise ValueError(f"max_new_tokens는 1 이상의 정수여야 한다. 받은 값: {n!r}")
-    if eos is not None and not 0 <= eos < V:
+    if eos is not None and not (isinstance(eos, numbers.Integral) and 0 <= eos < V):
         raise ValueError(f"eos는 0 이상 {V} 미만의 토큰이어야 한다. 받은 값: {eos!r}")
     if not prompts:
         raise ValueError("프롬프트가 하나 이상 있어야 한다.")
@@ -349,8 +355,9 @@ def generate(model: Llama, prompts: Sequence[Sequence[int]], max_new_tokens: int
 
     Raises:
         ValueError: a prompt is empty, not of integers, has a token outside the vocabulary or
-            is too long for `max_position_embeddings`; `max_new_tokens` is below 1; `eos` is
-            outside the vocabulary.
+            is too long for `max_position_embeddings` (no limit with the rotary scaling
+            "dynamic", made to go beyond it); `max_new_tokens` is below 1;
+            `eos` is outside the vocabulary.
     """
     prompts = [np.asarray(prompt) for prompt in prompts]
     _check_request(model.config, prompts, max_new_tokens, eos)
