@@ -190,6 +190,15 @@ def test_grouped_attention_in_low_precision(dtype):
     np.testing.assert_allclose(tf.cast(low, tf.float32), grouped_attention(q, k, v), atol=2e-2)
 
 
+@pytest.mark.parametrize("jit", [None, True], ids=["eager", "jit"])
+def test_many_equal_keys_in_float16(jit):
+    """The sum of the values, 102400, is beyond float16; their mean is not."""
+    q, k, v = np.zeros((1, 4, 1, 4)), np.zeros((1, 2, 1024, 4)), np.full((1, 2, 1024, 4), 100.0)
+    function = grouped_attention if jit is None else tf.function(grouped_attention, jit_compile=jit)
+    o = function(*(tf.constant(x, tf.float16) for x in (q, k, v)))
+    np.testing.assert_allclose(tf.cast(o, tf.float32), np.full((1, 4, 1, 4), 100.0), rtol=1e-2)
+
+
 def test_a_query_that_may_look_nowhere_is_finite():
     q, k = draw(1, 2, 3, 4), draw(1, 1, 5, 4)
     inputs = [tf.constant(x) for x in (q, k, k)]
@@ -379,6 +388,42 @@ def test_another_feed_forward_network():
     assert model(TOKENS).shape == (B, T, 37)
 
 
+@pytest.mark.parametrize("jit", [False, True], ids=["graph", "jit"])
+def test_fit_tells_the_layers_that_it_trains(jit):
+    seen = []
+
+    class Recorder(keras.layers.Dense):
+        def call(self, x, training=None):
+            seen.append(training)
+            return super().call(x)
+
+    class Recording(Llama):
+        def make_feed_forward(self, layer):
+            return Recorder(self.config.hidden_size, dtype=self.dtype_policy)
+
+    model = Recording(SMALL)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=jit)
+    seen.clear()
+    model.fit(TOKENS[:, :-1], TOKENS[:, 1:], verbose=0)
+    assert seen and all(training is True for training in seen)
+    seen.clear()
+    model.predict(TOKENS, verbose=0)
+    assert seen and not any(seen)
+    seen.clear()
+    model(TOKENS, training=True)
+    assert seen == [True, True]
+
+
+@pytest.mark.parametrize("case", ["tied", "untied"])
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_the_two_halves_of_call_in_low_precision(case, policy):
+    model = Llama(CONFIGS[case], dtype=policy)
+    hidden = model.hidden_states(TOKENS)
+    logits = model.logits(hidden)
+    assert hidden.dtype == model.compute_dtype and logits.dtype == tf.float32
+    np.testing.assert_array_equal(logits, model(TOKENS))
+
+
 @pytest.mark.parametrize("tokens", [TOKENS[0], TOKENS[None]], ids=["one axis", "three axes"])
 def test_tokens_have_two_axes(tokens):
     with pytest.raises(ValueError, match=r"tokens는 \(B, T\)"):
@@ -414,6 +459,18 @@ def state_of(model):
 def test_from_huggingface_takes_every_weight(model):
     state = state_of(model) | {"model.layers.0.self_attn.rotary_emb.inv_freq": np.ones(2)}
     np.testing.assert_array_equal(from_huggingface(state, model.config)(TOKENS), model(TOKENS))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+def test_from_huggingface_reads_other_dtypes(dtype):
+    """Published checkpoints are in bfloat16, which NumPy has from ml_dtypes."""
+    model = randomised(Llama(SMALL))
+    state = {name: value.astype(tf.as_dtype(dtype).as_numpy_dtype) for name, value in state_of(model).items()}
+    again = from_huggingface(state, SMALL)
+    rounded = {name: value.astype("float32") for name, value in state.items()}
+    for name, value in state_of(again).items():
+        assert value.dtype == "float32"
+        np.testing.assert_array_equal(value, rounded[name])
 
 
 def test_from_huggingface_ignores_the_tied_head():

@@ -305,6 +305,8 @@ def grouped_attention(q, k, v, attention_mask=None):
     highest = ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True))
     weights = ops.exp(scores - highest)
     total = ops.sum(weights, axis=-1, keepdims=True)              # 나눗셈은 섞은 뒤에
+    if keras.backend.standardize_dtype(v.dtype) == "float16":     # 합이 넘치지 않게
+        weights, total = weights / total, ops.ones_like(total)
     o = ops.matmul(ops.cast(weights, v.dtype), v) / ops.cast(total, v.dtype)
     return ops.reshape(o, (B, H, T, d))
 
@@ -540,7 +542,7 @@ class _StateDict:
         weight = self.left.pop(name)
         if hasattr(weight, "detach"):                      # torch: bfloat16은 NumPy에 없다
             weight = weight.detach().float().cpu().numpy()
-        return np.asarray(weight)
+        return np.asarray(weight, "float32")
 
     def kernel(self, *names):                              # torch는 (출력, 입력)으로 둔다
         return np.concatenate([self.take(name + ".weight") for name in names]).T
