@@ -22,9 +22,6 @@ class MoELlama(Llama):
     def make_feed_forward(self, layer):
         return MoE(4, 2, self.config.intermediate_size, capacity_factor=1.0, dtype=self.dtype_policy)
 
-    def call(self, tokens, positions=None, padding_mask=None, cache=None, training=None):
-        return super().call(tokens, positions, padding_mask, cache)
-
 
 def draw(*shape):
     return tf.constant(RNG.uniform(-1, 1, shape), tf.float32)
@@ -116,6 +113,14 @@ def test_capacity_limits_an_expert_while_training(factor, capacity, mode):
 def test_capacity_rounds_up_exactly():
     assert np.ceil(1.1 * 50) == 56
     assert _capacity(1.1, tf.zeros((25, 2), tf.int32), 1) == 55
+
+
+@pytest.mark.parametrize("factor, capacity", [(4 / 3, 18), (1.23456789, 17)])
+def test_capacity_of_a_long_fraction_fits_a_shape_that_is_unknown(factor, capacity):
+    assert _capacity(factor, tf.zeros((3, 11, 2), tf.int32), N) == capacity       # 66 c / 5
+    layer, x = build(capacity_factor=factor), draw(3, 11, D)
+    np.testing.assert_allclose(compiled(layer, "graph", training=True)(x), by_hand(layer, x.numpy(), capacity),
+                               rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("jit", [False, True])
@@ -245,7 +250,6 @@ def test_model_learns_with_fit_and_xla(policy):
     history = model.fit(tokens[:, :-1], tokens[:, 1:], epochs=15, verbose=0).history["loss"]
     assert history[-1] < 0.9 * history[0]
     np.testing.assert_allclose(model.blocks[0].feed_forward.load.numpy().sum(), 1, rtol=1e-5)
-
     assert model.blocks[0].feed_forward.experts.compute_dtype == model.compute_dtype
 
 

@@ -229,7 +229,7 @@ def z_loss(logits):
 # %% ../../chapter12_modern_llms/04_moe_routing_and_load_balancing.ipynb #c3b398bc
 def _capacity(factor, indices, num_experts):
     """C of equation (14), in integers: 1.1 * 50 is 55, and 56 if a float is rounded up."""
-    c, assignments = Fraction(str(factor)), 1
+    c, assignments = Fraction(str(factor)).limit_denominator(1000), 1    # int32에 들어간다
     for size in ops.shape(indices):
         assignments = assignments * size
     return -(-assignments * c.numerator // (c.denominator * num_experts))
@@ -241,8 +241,8 @@ class _Mixture(keras.layers.Layer):
     def __init__(self, num_experts, top_k, units, capacity_factor=None, balance_weight=0.01,
                  z_weight=0.001, gate="softmax", normalize=None, **kwargs):
         super().__init__(**kwargs)
-        _require(capacity_factor is None or capacity_factor > 0,
-                 "capacity_factor는 0보다 커야 한다.", capacity_factor)
+        _require(capacity_factor is None or capacity_factor >= 0.001,
+                 "capacity_factor는 0.001 이상이어야 한다.", capacity_factor)
         _require(min(balance_weight, z_weight) >= 0,
                  "balance_weight와 z_weight는 0 이상이어야 한다.", (balance_weight, z_weight))
         self.capacity_factor = capacity_factor
@@ -272,14 +272,15 @@ class MoE(_Mixture):
     With `training=True` it adds the losses below, keeps the share of the assignments of
     each expert in the weight `load` (N,), and drops what is over the capacity. Otherwise
     it drops nothing, so that a token's output does not depend on other tokens. A model
-    that is trained with `fit` needs an argument `training` in its `call`.
+    that is trained with `fit` needs an argument `training` in its `call`. Padding tokens
+    are routed, counted and seated like the others.
 
     Args:
         num_experts: N.
         top_k: K.
         units: F, the inner width of an expert.
-        capacity_factor: c > 0; an expert takes ceil(c T K / N) of the T K assignments.
-            None drops nothing.
+        capacity_factor: c, at least 0.001 and used as a fraction of at most 1000ths; an
+            expert takes ceil(c T K / N) of the T K assignments. None drops nothing.
         balance_weight: α of the load balancing loss; 0 for none.
         z_weight: weight of the z-loss; 0 for none.
         gate, normalize: see Router.
