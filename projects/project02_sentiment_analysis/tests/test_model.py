@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 
 from projects.project02_sentiment_analysis.registry import Registry
-from projects.project02_sentiment_analysis.tests.conftest import PACKAGE, SMALL, run
-from projects.project02_sentiment_analysis.tests.fakes import wait_for
+from projects.project02_sentiment_analysis.tests.conftest import PACKAGE, SMALL, run, train_here
 
 TEXTS = ["결말이 좋았다", "전혀 지루하지 않다", "수면제가 따로 없네요 ㅠㅠ", "별로", "good 영화 とても", "가" * 30, "좋다 " * 100, "😀"]
 
@@ -102,19 +101,53 @@ def test_the_manifest_holds_the_report(trained):
     assert manifest["accuracy"] == manifest["report"]["accuracy"]["작은 BERT"][0]
 
 
-def test_a_killed_training_goes_on_with_nothing_lost(trained, tmp_path):
-    command = [sys.executable, "-m", f"{PACKAGE}.train", "--out", str(tmp_path), *SMALL]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    wait_for(lambda: list(tmp_path.glob("runs/classifier-*/checkpoint-0001.npz")) or process.poll() is not None)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL and not (tmp_path / "models/v1").exists()
-    done = run("train", "--out", tmp_path, *SMALL)
-    assert done.returncode == 0 and "에포크 1/1까지" in done.stderr and "에포크 1/2까지" in done.stderr, done.stderr
-    ours, theirs = Registry(tmp_path / "models"), Registry(trained / "models")
-    assert ours.manifest("v1")["files"] == theirs.manifest("v1")["files"]  # 가중치 파일까지 바이트가 같다
-    assert ours.manifest("v1")["report"] == theirs.manifest("v1")["report"]
-    curves = [json.loads((out / "results/v1/curves.json").read_text()) for out in (tmp_path, trained)]
-    assert curves[0] == curves[1]
+DIE_AFTER_THE_FIRST_EPOCH = f"""
+import os, signal, sys
+from projects.common import training
+from {PACKAGE} import train
+
+save = training._save
+def save_and_die(model, folder, *rest):
+    save(model, folder, *rest)
+    if folder.name.startswith("classifier-"):
+        os.kill(os.getpid(), signal.SIGKILL)
+training._save = save_and_die
+train.main(sys.argv[1:])
+"""  # 밖에서 보고 있다가 죽이면 붐비는 기계에서는 그사이에 다음 에포크가 끝난다
+
+
+def test_a_killed_training_goes_on_with_nothing_lost(trained, tmp_path, capsys):
+    command = [sys.executable, "-c", DIE_AFTER_THE_FIRST_EPOCH, "--out", str(tmp_path), *SMALL]
+    killed = subprocess.run(command, capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL and not (tmp_path / "models/v1").exists(), killed.stderr
+    train_here(tmp_path)
+    said = capsys.readouterr().err
+    assert "에포크 1/1까지" in said and "에포크 1/2까지" in said, said
+    ours, theirs = (Registry(out / "models") for out in (tmp_path, trained))
+    files = [{name: sum_ for name, sum_ in each.manifest("v1")["files"].items() if not name.endswith(".h5")}
+             for each in (ours, theirs)]  # fmt: skip
+    assert files[0] == files[1]  # 설정과 어휘는 바이트까지 같다
+    for our, their in zip(weights_of(ours), weights_of(theirs), strict=True):
+        np.testing.assert_allclose(our, their, atol=1e-5)
+    for name in ("curves", "report"):
+        found, expected = (numbers(json.loads((out / f"results/v1/{name}.json").read_text())) for out in (tmp_path, trained))
+        assert found.keys() == expected.keys() and len(found) > 5
+        # 다른 프로세스의 float 오차: 0.5에 걸친 문장 하나는 뒤집힐 수 있다
+        np.testing.assert_allclose(list(found.values()), list(expected.values()), atol=1e-5 if name == "curves" else 0.01)
+
+
+def weights_of(registry: Registry) -> list[np.ndarray]:
+    import keras_hub
+
+    return keras_hub.models.BertTextClassifier.from_preset(str(registry.model_folder("v1"))).get_weights()
+
+
+def numbers(tree, path: str = "") -> dict[str, float]:
+    """The numbers in a JSON value by their path; p-values are no smooth figures."""
+    if isinstance(tree, (int, float)):
+        return {} if path.endswith("/p") else {path: tree}
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    return {name: value for key, each in items for name, value in numbers(each, f"{path}/{key}").items()}
 
 
 @pytest.mark.parametrize("arguments", [["--texts", "5"], ["--epochs", "0"], ["--seed", "x"], ["--what"]])
