@@ -93,6 +93,7 @@ def running(load: Callable | None = None, **limits):
         model.gate.set()
         server.should_exit = True
         thread.join(PATIENCE)
+        assert not thread.is_alive(), "서버가 끝나지 않았다"
 
 
 def wait_for(condition: Callable[[], object]) -> None:

@@ -156,7 +156,7 @@ def test_a_full_queue():
 
 
 def test_time_out_spares_the_others():
-    with running(batch=2, timeout=1.0) as server:
+    with running(batch=2, timeout=3.0) as server:
         server.model.gate.clear()
         late = [in_thread(ask, server.port, "가"), in_thread(ask, server.port, "나" * 2)]
         for each in late:
