@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import filelock
 import numpy as np
 from PIL import Image
 
@@ -139,11 +140,12 @@ def _write(folder: Path) -> None:
             for i, picture in enumerate(pictures(label)):
                 Image.fromarray(picture).save(fresh / name / f"{name}_{i:03d}.jpg", quality=90)
         (fresh / CHECKSUM).write_text(_checksum(fresh))
-        if _is_intact(folder):
-            return  # 그리는 동안 다른 프로세스가 먼저 끝냈다
-        if folder.exists():
-            folder.rename(Path(temporary, "damaged"))
-        os.replace(fresh, folder)
+        with filelock.FileLock(_source.home() / "flowers.lock"):
+            if _is_intact(folder):
+                return  # 그리는 동안 다른 프로세스가 먼저 끝냈다
+            if folder.exists():
+                folder.rename(Path(temporary, "damaged"))
+            os.replace(fresh, folder)
 
 
 def _is_intact(folder: Path) -> bool:
