@@ -32,7 +32,7 @@ BATCH, PEAK_RATE, WARMUP = 64, 4e-3, 0.1
 class Survey(NamedTuple):
     """What one pass over the training documents finds."""
 
-    vocabulary: list[str]  # 두 번 넘게 나온 형태소, 많은 것부터
+    vocabulary: list[str]  # 두 번 이상 나온 형태소, 많은 것부터
     topics: list[str]
     length: int  # 가장 긴 글의 형태소 수, LONGEST까지
     documents: int

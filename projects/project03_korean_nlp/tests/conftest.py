@@ -51,5 +51,5 @@ class Trained(NamedTuple):
 def trained(tmp_path_factory) -> Trained:
     """A training on the embedded corpus, with kiwi, in four epochs."""
     out = tmp_path_factory.mktemp("trained")
-    done = run("train", "--out", out, "--analyzer", "kiwi", "--workers", 2, "--epochs", 4)
+    done = run("train", "--out", out, "--analyzer", "kiwi", "--workers", 1, "--epochs", 4)
     return Trained(out, done.stdout)
