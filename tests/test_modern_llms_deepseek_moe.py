@@ -148,7 +148,8 @@ def test_serialisation_keeps_the_layer(tmp_path):
     (dict(num_groups=8), "둘 이상"), (dict(num_groups=4, top_groups=5), "top_groups"),
     (dict(num_groups=4, top_groups=1), "top_k"), (dict(scaling_factor=0), "scaling_factor"),
     (dict(bias_update_rate=-1), "bias_update_rate"), (dict(units=0), "units"), (dict(num_shared=-1), "num_shared"),
-    (dict(num_shared=1.5), "num_shared"), (dict(balance_weight=-0.1), "balance_weight"),
+    (dict(num_shared=1.5), "num_shared"), (dict(num_shared=True), "num_shared"),
+    (dict(balance_weight=-0.1), "balance_weight"),
 ])  # fmt: skip
 def test_wrong_options_are_named(kwargs, message):
     with pytest.raises(ValueError, match=message):
@@ -233,6 +234,16 @@ def test_the_modules_take_the_feed_forward_of_the_llama():
     model(tokens, training=True)
     assert len(model.losses) == 2
     assert [len(row) for row in generate(model.llama, [[1, 2, 3], [4]], 3)] == [3, 3]
+
+
+def test_fit_moves_the_biases():
+    model = MultiTokenPrediction(MoELlama(CONFIG))
+    tokens = np.full((B, T), 3)                # 같은 토큰은 같은 전문가로 가므로 부하가 고를 수 없다
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss=[loss, loss])
+    model.fit(tokens, [tokens, tokens[:, 1:]], verbose=0)
+    layers = [model.llama.blocks[0].feed_forward, model.mtp_modules[0].block.feed_forward]
+    assert all(np.abs(layer.router.bias).max() > 0 for layer in layers)
 
 
 @pytest.mark.parametrize("depth", [0, 1.5, True])

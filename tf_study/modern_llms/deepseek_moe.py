@@ -126,7 +126,7 @@ class _SharedAndRouted(keras.layers.Layer):
                  balance_weight=0.0, **kwargs):
         super().__init__(**kwargs)
         _require_positive(units=units)
-        _require(num_shared == 0 or (isinstance(num_shared, int) and num_shared > 0),
+        _require(type(num_shared) is int and num_shared >= 0,
                  "num_shared는 0 이상의 정수여야 한다.", num_shared)
         _require(balance_weight >= 0, "balance_weight는 0 이상이어야 한다.", balance_weight)
         self.units, self.num_shared = units, num_shared
@@ -273,7 +273,7 @@ class MultiTokenPrediction(_LlamaAndModules):
     Source: DeepSeek-AI 2024 (arXiv:2412.19437), section 2.2.
     """
 
-    def call(self, tokens):
+    def call(self, tokens, training=None):                        # fit이 training을 준다
         T = tokens.shape[1]
         _require(T is None or T > self.depth,
                  f"토큰은 depth={self.depth}보다 많아야 한다.", T)
