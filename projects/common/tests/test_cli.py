@@ -48,7 +48,9 @@ def test_wrong_usage_is_one_line(capsys):
 
 
 def child(body: str) -> subprocess.Popen:
-    source = f"import sys, time\nfrom projects.common.cli import run\ndef main():\n{body}\nrun(main)"
+    # 셸이 뒤에서 돌린 명령의 자식은 SIGINT를 무시한 채 태어난다. 앞에서 돌릴 때처럼 되돌린다
+    restore = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    source = f"import signal, sys, time\n{restore}\nfrom projects.common.cli import run\ndef main():\n{body}\nrun(main)"
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, "-c", source], stdout=pipe, stderr=pipe, text=True)
 
@@ -65,5 +67,5 @@ def test_ctrl_c_ends_with_a_line_and_130():
     with child("    print('돈다', flush=True)\n    time.sleep(600)") as process:
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        error = process.stderr.read()
+        error = process.communicate(timeout=60)[1]
     assert process.returncode == 130 and error.startswith("멈췄다") and "Traceback" not in error
