@@ -98,7 +98,7 @@ def draw_confusion(reading: Reading):
     i, j = np.unravel_index(wrong.argmax(), wrong.shape)
     title = f"{labelled.sum():,}편 가운데 {np.trace(matrix):,}편이 맞았다"
     if wrong.any():
-        title += f". 가장 잦은 혼동: {reading.topics[i]}을(를) {reading.topics[j]}(으)로 {wrong[i, j]}편"
+        title += f". 가장 잦은 혼동: {reading.topics[i]} → {reading.topics[j]} {wrong[i, j]}편"
     ax = plot.heatmap(matrix, title, reading.topics, reading.topics, "d")
     ax.set(xlabel="예측한 주제", ylabel="적혀 있던 주제")
     ax.title.set_fontsize(10)
